@@ -1,0 +1,235 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"modernc.org/sqlite"
+)
+
+// sqliteEngine has one connection that writes, for SQLite has one writer, and some that read beside it (WAL).
+type sqliteEngine struct {
+	sqliteDialect
+	writer  *sql.DB
+	readers *sql.DB
+}
+
+// register makes the functions that our queries use known to every SQLite connection.
+var register = func() error {
+	return sqlite.RegisterDeterministicScalarFunction("heliograph_number", 1, sqliteNumber)
+}()
+
+// sqliteNumber reads a number as PostgreSQL's side does (see postgresDialect.number).
+func sqliteNumber(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+	switch v := args[0].(type) {
+	case int64:
+		return float64(v), nil
+	case float64:
+		return v, nil
+	case string:
+		return parseNumber(v), nil
+	}
+	return nil, nil
+}
+
+// parseNumber takes plain decimal numbers only: no exponent, no hexadecimal, no "inf".
+func parseNumber(text string) driver.Value {
+	text = strings.TrimSpace(text)
+	digits := strings.TrimLeft(text, "+-")
+	if len(text)-len(digits) > 1 || strings.Trim(digits, "0123456789.") != "" || strings.HasPrefix(digits, ".") || strings.HasSuffix(digits, ".") {
+		return nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+func openSQLite(path string) (*sqliteEngine, error) {
+	if register != nil {
+		return nil, register
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of the database: %w", err)
+	}
+	// synchronous=FULL: what was committed survives a power failure. Without it WAL may forget the last commits.
+	writer, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)")+"&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	readers, err := sql.Open("sqlite", dsn(path, "query_only(1)"))
+	if err != nil {
+		writer.Close()
+		return nil, err
+	}
+	readers.SetMaxOpenConns(max(4, 2*runtime.NumCPU()))
+	readers.SetMaxIdleConns(4)
+	return &sqliteEngine{writer: writer, readers: readers}, nil
+}
+
+func dsn(path string, pragmas ...string) string {
+	query := url.Values{"_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
+}
+
+func (e *sqliteEngine) close() {
+	e.readers.Close()
+	e.writer.Close()
+}
+
+func (e *sqliteEngine) ping(ctx context.Context) error { return e.readers.PingContext(ctx) }
+
+func (e *sqliteEngine) read(ctx context.Context, do func(Tx) error) error {
+	return inTx(ctx, e.readers, &sql.TxOptions{ReadOnly: true}, do)
+}
+
+func (e *sqliteEngine) write(ctx context.Context, do func(Tx) error) error {
+	return inTx(ctx, e.writer, nil, do)
+}
+
+func inTx(ctx context.Context, db *sql.DB, o *sql.TxOptions, do func(Tx) error) error {
+	tx, err := db.BeginTx(ctx, o)
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
+	if err := do(sqliteTx{tx}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// insertMany hands all rows over as one JSON parameter: numbered parameters cost SQLite the square of their number.
+func (sqliteDialect) insertMany(ctx context.Context, tx Tx, table string, columns []string, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	picks := make([]string, len(columns))
+	for i := range columns {
+		picks[i] = fmt.Sprintf("value ->> %d", i)
+		if holdsBytes(rows, i) {
+			picks[i] = "unhex(" + picks[i] + ")"
+		}
+	}
+	query := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM json_each($1)", table, strings.Join(columns, ", "), strings.Join(picks, ", "))
+	text, err := jsonRows(rows)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, query, text)
+	return err
+}
+
+func holdsBytes(rows [][]any, column int) bool {
+	for _, row := range rows {
+		if _, ok := row[column].([]byte); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func jsonRows(rows [][]any) (string, error) {
+	out := make([]byte, 0, 128*len(rows))
+	out = append(out, '[')
+	for i, row := range rows {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, '[')
+		for j, value := range row {
+			if j > 0 {
+				out = append(out, ',')
+			}
+			var err error
+			if out, err = appendJSON(out, value); err != nil {
+				return "", err
+			}
+		}
+		out = append(out, ']')
+	}
+	return string(append(out, ']')), nil
+}
+
+func appendJSON(out []byte, value any) ([]byte, error) {
+	switch v := value.(type) {
+	case nil:
+		return append(out, "null"...), nil
+	case int64:
+		return strconv.AppendInt(out, v, 10), nil
+	case int:
+		return strconv.AppendInt(out, int64(v), 10), nil
+	case bool:
+		return strconv.AppendBool(out, v), nil
+	case string:
+		return appendJSONString(out, v), nil
+	case []byte:
+		out = append(out, '"')
+		out = hex.AppendEncode(out, v)
+		return append(out, '"'), nil
+	}
+	return nil, fmt.Errorf("a row to insert holds a %T", value)
+}
+
+// appendJSONString quotes without the HTML escapes of encoding/json, and without its reflection.
+func appendJSONString(out []byte, s string) []byte {
+	out = append(out, '"')
+	for i := 0; i < len(s); {
+		b := s[i]
+		switch {
+		case b == '"' || b == '\\':
+			out = append(out, '\\', b)
+			i++
+		case b < 0x20:
+			out = append(out, `\u00`...)
+			out = hex.AppendEncode(out, []byte{b})
+			i++
+		case b < utf8.RuneSelf:
+			out = append(out, b)
+			i++
+		default:
+			r, size := utf8.DecodeRuneInString(s[i:])
+			out = utf8.AppendRune(out, r) // what is not UTF-8 becomes U+FFFD, as in encoding/json
+			i += size
+		}
+	}
+	return append(out, '"')
+}
+
+// SQLite gives the job engine the connection that writes; nil on PostgreSQL.
+func (s *Store) SQLite() *sql.DB {
+	if e, ok := s.engine.(*sqliteEngine); ok {
+		return e.writer
+	}
+	return nil
+}
+
+// AsSQLite is the transaction as database/sql knows it; nil on PostgreSQL.
+func AsSQLite(tx Tx) *sql.Tx {
+	if t, ok := tx.(sqliteTx); ok {
+		return t.Tx
+	}
+	return nil
+}
+
+// isUnique reports whether an error says that a unique value is taken already.
+func isUnique(err error) bool {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return lite.Code() == 2067 || lite.Code() == 1555 // SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY
+	}
+	return isPostgresUnique(err)
+}
