@@ -1,0 +1,34 @@
+package channel
+
+import (
+	"time"
+
+	"heliograph/message"
+)
+
+// Server is one configuration that messages leave by: an SMTP server, an APNs credential, an FCM project.
+type Server struct {
+	Key         int64  // the database's own key; 0 before it is stored
+	ID          string // UUIDv7
+	Kind        string // Provider.Kind
+	Name        string // unique
+	Description string
+	Active      bool // at most one of a kind, app and environment is
+	Settings    Settings
+	Route       Route
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	Pause       *Pause // nil = it is not paused
+
+	AnsweredAt time.Time // last answer; zero = none yet
+	Answer     string    // what it was: "accepted", or the sentence of the failure
+}
+
+// Pause stops one server, and no other.
+type Pause struct {
+	Since  time.Time
+	Until  time.Time // then one message probes
+	Step   int       // how often in a row, from 1
+	Reason message.Reason
+	Detail string
+}
