@@ -77,7 +77,7 @@ func (c *checker) reason(e *expr) {
 	case len(e.args) > 1:
 		c.errors.add(fault{at: e.args[1].at, detail: reason + " takes one argument at most"})
 		return
-	case len(e.args) == 1 && !names(e.args[0]):
+	case len(e.args) == 1 && !isName(e.args[0]):
 		c.errors.add(fault{at: e.args[0].at, detail: reason + " takes the name of a reason, such as smg_block"})
 		return
 	case len(e.args) == 1:
@@ -87,8 +87,8 @@ func (c *checker) reason(e *expr) {
 	c.need(e, Slot(source))
 }
 
-// names tells whether the argument is one name, quoted or not.
-func names(arg expr) bool {
+// isName tells whether the argument is one name, quoted or not.
+func isName(arg expr) bool {
 	if arg.kind != textExpr && arg.kind != propertyExpr {
 		return false
 	}

@@ -180,18 +180,18 @@ func notEmptyOld(c *checker, i int, arg *expr) {
 }
 
 func replace(w walk, args []expr) string {
-	s, old, new := w.eval(&args[0]), args[1].source, args[2].source
-	n := strings.Count(s, old)
-	if len(s)+n*(len(new)-len(old)) <= max(len(s), ValueLimit) {
-		return strings.ReplaceAll(s, old, new)
+	s, from, to := w.eval(&args[0]), args[1].source, args[2].source
+	size := len(s) + strings.Count(s, from)*(len(to)-len(from))
+	if size <= max(len(s), ValueLimit) {
+		return strings.ReplaceAll(s, from, to)
 	}
 	var b strings.Builder
 	for {
-		before, after, found := strings.Cut(s, old)
-		if !found || b.Len()+len(before)+len(new) > ValueLimit {
+		before, after, found := strings.Cut(s, from)
+		if !found || b.Len()+len(before)+len(to) > ValueLimit {
 			return cut(b.String()+before, ValueLimit)
 		}
-		b.WriteString(before + new)
+		b.WriteString(before + to)
 		s = after
 	}
 }

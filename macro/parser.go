@@ -46,7 +46,7 @@ func (p *parser) pieces(check func(*expr)) []piece {
 		}
 		value, ok := p.macro()
 		if !ok {
-			p.recover()
+			p.skip()
 			continue
 		}
 		check(&value)
@@ -77,9 +77,9 @@ func (p *parser) literal(to *strings.Builder) (escaped, found bool) {
 	return false, true
 }
 
-// recover steps behind the macro that could not be read: behind the next "}", or to
+// skip steps behind the macro that could not be read: behind the next "}", or to
 // the next "${" when that comes first.
-func (p *parser) recover() {
+func (p *parser) skip() {
 	rest := p.text[p.at:]
 	end, next := strings.IndexByte(rest, '}'), strings.Index(rest, "${")
 	switch {

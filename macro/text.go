@@ -33,9 +33,9 @@ func Parse(text string) (*Text, error) {
 	c := checker{index: map[Slot]int{}}
 	p := parser{text: text}
 	pieces := p.pieces(c.expr)
-	if errors := append(p.faults, c.errors...); len(errors) > 0 {
-		errors.sort()
-		return nil, Errors(errors.locate(text))
+	if all := append(p.faults, c.errors...); len(all) > 0 {
+		all.sort()
+		return nil, Errors(all.locate(text))
 	}
 	c.warnings.sort()
 	t := &Text{program: Program{slots: c.slots, texts: [][]piece{pieces}}}
