@@ -1,0 +1,55 @@
+package store
+
+import (
+	"context"
+	"hash/fnv"
+)
+
+// ReleaseJobs makes the jobs available that a process left running when it died. Only for SQLite, where no other
+// process can be working them.
+func (s *Store) ReleaseJobs(ctx context.Context) error {
+	return s.Write(ctx, func(tx Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`)
+		return err
+	})
+}
+
+// QueueDepth is how many jobs of a queue wait, and since when the oldest could run.
+type QueueDepth struct {
+	Queue string
+	Jobs  int64
+}
+
+// QueueDepths counts the jobs that could run now, by queue.
+func (s *Store) QueueDepths(ctx context.Context) (list []QueueDepth, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		rows, err := tx.Query(ctx, `SELECT queue, COUNT(*) FROM river_job WHERE state = 'available' GROUP BY queue`)
+		list, err = all(rows, err, func(r Row) (d QueueDepth, err error) {
+			err = r.Scan(&d.Queue, &d.Jobs)
+			return d, err
+		})
+		return err
+	})
+	return list, err
+}
+
+// Exclusive runs do on one node at a time (PostgreSQL: an advisory lock). On SQLite there is only one.
+func (s *Store) Exclusive(ctx context.Context, name string, do func(context.Context) error) error {
+	pool := s.Postgres()
+	if pool == nil {
+		return do(ctx)
+	}
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	h := fnv.New64a()
+	h.Write([]byte("heliograph " + name))
+	key := int64(h.Sum64())
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, key); err != nil {
+		return err
+	}
+	defer conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, key) //nolint:errcheck // the lock ends with the connection at the latest
+	return do(ctx)
+}
