@@ -57,26 +57,28 @@ func Troubling(o message.Outcome) bool {
 
 // Each hands messages over one by one with at most width on the wire at once, for providers that take one message a
 // request. It stops handing over when ctx ends, after a failure of the whole server, and after a streak of troubles.
-func Each(ctx context.Context, batch []message.Message, width int, send func(message.Message) message.Outcome) []message.Outcome {
+// The context that send is given ends at that moment too: a send that still waits for its turn gives up and returns the
+// zero Outcome; one that is on the wire takes no notice.
+func Each(ctx context.Context, batch []message.Message, width int, send func(context.Context, message.Message) message.Outcome) []message.Outcome {
 	outcomes := make([]message.Outcome, len(batch))
 	var (
 		streak Streak
 		wg     sync.WaitGroup
-		stop   = make(chan struct{})
-		once   sync.Once
 		next   = make(chan int)
 	)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	for range min(width, len(batch)) {
 		wg.Go(func() {
 			for i := range next {
-				outcomes[i] = send(batch[i])
+				outcomes[i] = send(ctx, batch[i])
 				if Stops(&streak, batch[i].ID, outcomes[i]) {
-					once.Do(func() { close(stop) })
+					stop()
 				}
 			}
 		})
 	}
-	feed(ctx, stop, next, len(batch))
+	feed(ctx, next, len(batch))
 	wg.Wait()
 	return outcomes
 }
@@ -86,21 +88,15 @@ func Stops(streak *Streak, id message.DeliveryID, o message.Outcome) bool {
 	return streak.Add(id, o) || o.Failure != nil && o.Failure.Scope == message.WholeServer
 }
 
-func feed(ctx context.Context, stop <-chan struct{}, next chan<- int, n int) {
+func feed(ctx context.Context, next chan<- int, n int) {
 	defer close(next)
 	for i := range n {
-		select {
-		case <-ctx.Done():
+		if ctx.Err() != nil {
 			return
-		case <-stop:
-			return
-		default:
 		}
 		select {
 		case next <- i:
 		case <-ctx.Done():
-			return
-		case <-stop:
 			return
 		}
 	}

@@ -1,0 +1,60 @@
+package h2
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// conn is a connection with what the pool knows of it.
+type conn struct {
+	cc      *http.ClientConn
+	warmth  atomic.Int32
+	busy    atomic.Int32 // streams taken
+	retired atomic.Bool  // takes no new requests
+	heard   atomic.Int64 // when it last answered, in Unix nanoseconds
+}
+
+// Warmth of a connection: cold → trying → warm.
+const (
+	cold   = iota // nobody has been answered yet
+	trying        // its first request is on the way
+	warm
+)
+
+// reserve takes a free stream.
+func (c *conn) reserve() bool {
+	if c.retired.Load() || c.warmth.Load() != warm && !c.warmth.CompareAndSwap(cold, trying) {
+		return false
+	}
+	c.busy.Add(1)
+	if c.cc.Reserve() == nil {
+		return true
+	}
+	c.settle(false)
+	c.busy.Add(-1)
+	return false
+}
+
+// unreserve gives back a stream that was taken and not used.
+func (c *conn) unreserve() { c.cc.Release() }
+
+// settle ends the try of a cold connection.
+func (c *conn) settle(answered bool) {
+	if answered {
+		c.heard.Store(time.Now().UnixNano())
+		c.warmth.CompareAndSwap(trying, warm)
+		return
+	}
+	c.warmth.CompareAndSwap(trying, cold)
+}
+
+func (c *conn) warming() bool { return c.warmth.Load() != warm && c.cc.Err() == nil }
+
+// spent reports whether nothing runs on the connection and nothing can: it is closed, or was told to go away.
+func (c *conn) spent() bool {
+	return c.busy.Load() == 0 && c.cc.InFlight() == 0 && c.cc.Available() == 0 && c.busy.Load() == 0
+}
+
+// silentSince reports whether the connection has answered nothing since then.
+func (c *conn) silentSince(then time.Time) bool { return c.heard.Load() < then.UnixNano() }
