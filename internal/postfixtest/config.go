@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // mailUser is who owns the delivered mail: virtual(8) does not deliver as root.
@@ -112,6 +113,11 @@ func (s *Server) configure(o Options) error {
 		if err := os.WriteFile(s.path(name), []byte(text), 0o644); err != nil {
 			return err
 		}
+	}
+	// Postfix waits until main.cf is two seconds old, lest it read half a file.
+	old := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(s.path("etc/main.cf"), old, old); err != nil {
+		return err
 	}
 	return s.run("postfix", "-c", s.path("etc"), "check")
 }
