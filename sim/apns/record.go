@@ -97,9 +97,12 @@ func (a *alert) UnmarshalJSON(text []byte) error {
 }
 
 // display turns an accepted request into what its phone shows. What does not decode is a silent push with its data.
-func display(e control.Entry[record]) phone.Push {
+func display(e control.Entry[record]) (push phone.Push, ok bool) {
+	if e.Status != http.StatusOK {
+		return push, false
+	}
 	headers := e.Record.unpack()
-	push := phone.Push{
+	push = phone.Push{
 		Seq: e.Seq, Time: e.Time(), Platform: phone.IOS, Token: e.Record.token,
 		App: headers["apns-topic"], Replaces: headers["apns-collapse-id"], Data: string(e.Record.body),
 	}
@@ -110,7 +113,7 @@ func display(e control.Entry[record]) phone.Push {
 		push.Sound = soundName(p.APS.Sound)
 	}
 	push.Silent = push.Title == "" && push.Subtitle == "" && push.Body == ""
-	return push
+	return push, true
 }
 
 func soundName(raw json.RawMessage) string {

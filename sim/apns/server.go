@@ -3,7 +3,6 @@ package apns
 import (
 	"context"
 	"crypto/x509"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -104,18 +103,7 @@ func (s *Server) History() []Item {
 
 // Pushes implements phone.Source.
 func (s *Server) Pushes(after int64, limit int) phone.Batch {
-	span := s.history.After(after, limit)
-	batch := phone.Batch{Generation: span.Generation, Count: span.Count, Last: span.Last}
-	for _, entry := range span.Entries {
-		if entry.Status == http.StatusOK {
-			batch.Pushes = append(batch.Pushes, display(entry))
-		}
-	}
-	if n := len(span.Entries); n > 0 {
-		batch.Last = span.Entries[n-1].Seq
-		batch.More = batch.Last < span.Last
-	}
-	return batch
+	return phone.BatchOf(s.history.After(after, limit), display)
 }
 
 // Stop ends the simulator and every connection. A second Stop does nothing.
@@ -147,7 +135,7 @@ func (s *Server) handler() http.Handler {
 
 // servePush is the hot path: judge, write down, answer.
 func (s *Server) servePush(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(r)
+	body, err := control.ReadBody(r)
 	if err != nil {
 		panic(http.ErrAbortHandler) // it was not read, so it did not arrive
 	}
@@ -188,16 +176,4 @@ func (s *Server) override(rule control.Rule, ordinary control.Reply, id string) 
 		reply.Status = rule.Status
 		return reply
 	})
-}
-
-// maxBody is the largest body that is read and remembered; the limit for payloads is far below.
-const maxBody = 64 << 10
-
-func readBody(r *http.Request) ([]byte, error) {
-	if n := r.ContentLength; n >= 0 && n <= maxBody {
-		body := make([]byte, n)
-		_, err := io.ReadFull(r.Body, body)
-		return body, err
-	}
-	return io.ReadAll(io.LimitReader(r.Body, maxBody))
 }

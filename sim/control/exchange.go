@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -124,4 +125,17 @@ func (c *Conn) hangUp(reset bool) {
 		_ = tcp.SetLinger(0)
 	}
 	_ = raw.Close()
+}
+
+// MaxBody is the largest request body that is read and remembered; the limits of the services are far below.
+const MaxBody = 64 << 10
+
+// ReadBody reads a request's body up to MaxBody; what is longer is cut there, and refused by the service's own limit.
+func ReadBody(r *http.Request) ([]byte, error) {
+	if n := r.ContentLength; n >= 0 && n <= MaxBody {
+		body := make([]byte, n)
+		_, err := io.ReadFull(r.Body, body)
+		return body, err
+	}
+	return io.ReadAll(io.LimitReader(r.Body, MaxBody))
 }

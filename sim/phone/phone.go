@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"heliograph/sim/control"
 )
 
 // Platform decides how a phone looks.
@@ -51,6 +53,21 @@ type Source interface {
 	Pushes(after int64, limit int) Batch
 	// Changed returns a channel that is closed when there is something new.
 	Changed() <-chan struct{}
+}
+
+// BatchOf makes a batch of a piece of history; display says what a phone shows of an entry, if it reached one.
+func BatchOf[T any](span control.Span[T], display func(control.Entry[T]) (Push, bool)) Batch {
+	batch := Batch{Generation: span.Generation, Count: span.Count, Last: span.Last}
+	for _, entry := range span.Entries {
+		if push, ok := display(entry); ok {
+			batch.Pushes = append(batch.Pushes, push)
+		}
+	}
+	if n := len(span.Entries); n > 0 {
+		batch.Last = span.Entries[n-1].Seq
+		batch.More = batch.Last < span.Last
+	}
+	return batch
 }
 
 // Bounds of a Book: enough to see a whole demo, little enough to survive a benchmark.
