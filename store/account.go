@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"heliograph/access"
+)
+
+// LinkLifetime is how long a one-time link works.
+const LinkLifetime = 24 * time.Hour
+
+// HasAccounts reports whether anybody could sign in, so that a first start can make the first administrator.
+func (s *Store) HasAccounts(ctx context.Context) (has bool, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		return tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM accounts)`).Scan(&has)
+	})
+	return has, err
+}
+
+// CreateAccount makes an account without a password: a link sets it. ErrConflict when the name is taken, whatever its
+// case.
+func (s *Store) CreateAccount(ctx context.Context, name string, role access.Role) (a access.Account, err error) {
+	name = accountName(name)
+	if name == "" || len(name) > 128 {
+		return a, errors.New("the name of an account has 1 to 128 characters")
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return a, err
+	}
+	a = access.Account{ID: id.String(), Name: name, Role: role, CreatedAt: s.now()}
+	err = s.Write(ctx, func(tx Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO accounts (id, name, role, created_at) VALUES ($1, $2, $3, $4)`,
+			a.ID, a.Name, string(a.Role), ms(a.CreatedAt))
+		if isUnique(err) {
+			return fmt.Errorf("an account with this name exists already: %w", ErrConflict)
+		}
+		return err
+	})
+	return a, err
+}
+
+func accountName(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+
+// Account finds an account by its id.
+func (s *Store) Account(ctx context.Context, id string) (access.Account, error) {
+	return s.accountWhere(ctx, "id = $1", id)
+}
+
+// AccountByName finds an account by what it signs in with; case does not matter.
+func (s *Store) AccountByName(ctx context.Context, name string) (access.Account, error) {
+	return s.accountWhere(ctx, "name = $1", accountName(name))
+}
+
+func (s *Store) accountWhere(ctx context.Context, condition string, args ...any) (a access.Account, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		a, err = account(ctx, tx, condition, args...)
+		return err
+	})
+	return a, err
+}
+
+func account(ctx context.Context, tx Tx, condition string, args ...any) (a access.Account, err error) {
+	var created, signedIn int64
+	err = tx.QueryRow(ctx, `
+		SELECT id, name, role, password_hash, created_at, last_sign_in
+		FROM accounts WHERE `+condition, args...).
+		Scan(&a.ID, &a.Name, &a.Role, &a.PasswordHash, &created, &signedIn)
+	a.CreatedAt, a.LastSignIn = at(created), at(signedIn)
+	return a, notFound(err)
+}
+
+// NewLink makes a one-time link that sets the account's password, and gives its secret, which is not kept. Older links
+// of the account stop working.
+func (s *Store) NewLink(ctx context.Context, accountID string) (secret string, err error) {
+	secret = rand.Text()
+	err = s.Write(ctx, func(tx Tx) error {
+		if _, err := account(ctx, tx, "id = $1", accountID); err != nil {
+			return err
+		}
+		if err := dropLinks(ctx, tx, accountID); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO account_links (secret_hash, account, expires_at) VALUES ($1, $2, $3)`,
+			hashLink(secret), accountID, ms(s.now().Add(LinkLifetime)))
+		return err
+	})
+	return secret, err
+}
+
+// hashLink is what is kept of a link's secret. The secret has 128 random bits, so a plain hash is enough.
+func hashLink(secret string) []byte {
+	sum := sha256.Sum256([]byte("account link " + secret))
+	return sum[:]
+}
+
+func dropLinks(ctx context.Context, tx Tx, accountID string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM account_links WHERE account = $1`, accountID)
+	return err
+}
+
+const linkCondition = `id = (SELECT account FROM account_links WHERE secret_hash = $1 AND expires_at > $2)`
+
+// AccountByLink finds the account that a link belongs to, and leaves the link as it is. ErrNotFound when the link was
+// used, replaced or has expired.
+func (s *Store) AccountByLink(ctx context.Context, secret string) (access.Account, error) {
+	return s.accountWhere(ctx, linkCondition, hashLink(secret), ms(s.now()))
+}
+
+// SetPasswordByLink gives the account of a link a password, as its hash in PHC form, and uses the link up. ErrNotFound
+// as for AccountByLink.
+func (s *Store) SetPasswordByLink(ctx context.Context, secret, hash string) (a access.Account, err error) {
+	err = s.Write(ctx, func(tx Tx) error {
+		if a, err = account(ctx, tx, linkCondition, hashLink(secret), ms(s.now())); err != nil {
+			return err
+		}
+		if err := dropLinks(ctx, tx, a.ID); err != nil {
+			return err
+		}
+		a.PasswordHash = hash
+		_, err := tx.Exec(ctx, `UPDATE accounts SET password_hash = $1 WHERE id = $2`, hash, a.ID)
+		return err
+	})
+	return a, err
+}
+
+// SignedIn notes that an account signed in now.
+func (s *Store) SignedIn(ctx context.Context, accountID string) error {
+	return s.Write(ctx, func(tx Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE accounts SET last_sign_in = $1 WHERE id = $2`, ms(s.now()), accountID)
+		return err
+	})
+}
