@@ -5,7 +5,8 @@
 // without a window and without a word to the outside, and gives a chromedp context
 // for it; [Screenshot] keeps what it shows.
 //
-// A machine without Chromium is a failure that says so, never a skip.
+// A machine without Chromium is a failure that says so, never a skip. Only -short,
+// which asks for the quick tests without real servers, skips.
 package browsertest
 
 import (
@@ -44,6 +45,9 @@ var flags = []string{
 // judged here: chromedp.Console gives them.
 func New(tb testing.TB) context.Context {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("-short: a real browser is left out")
+	}
 	path, err := find()
 	if err != nil {
 		tb.Fatal(err)
@@ -108,6 +112,20 @@ func View(ctx context.Context, width, height int, dark bool) error {
 		return fmt.Errorf("setting the %s scheme: %w", scheme, err)
 	}
 	return nil
+}
+
+// ScreenshotsEnv is the environment variable with the directory where pictures are
+// kept for people to look at; make screenshots sets it.
+const ScreenshotsEnv = "HELIOGRAPH_SCREENSHOTS"
+
+// ScreenshotDir is where tests put their pictures: the directory that was asked
+// for, or one that goes when tb ends. Tests that take them are named
+// TestScreenshots….
+func ScreenshotDir(tb testing.TB) string {
+	if dir := os.Getenv(ScreenshotsEnv); dir != "" {
+		return dir
+	}
+	return tb.TempDir()
 }
 
 // Screenshot writes what the window shows as a PNG, at the given size and colour

@@ -44,6 +44,7 @@ type Cluster struct {
 // It is for tests that stop or kill the database; others use [Database].
 func Start(tb testing.TB) *Cluster {
 	tb.Helper()
+	skipIfShort(tb)
 	c, err := NewCluster()
 	if err != nil {
 		tb.Fatal(err)

@@ -9,7 +9,8 @@
 // databases, that server is used instead; the command in withpg starts one server
 // for the tests of many packages that way.
 //
-// A machine without PostgreSQL is a failure that says so, never a skip.
+// A machine without PostgreSQL is a failure that says so, never a skip. Only -short,
+// which asks for the quick tests without real servers, skips.
 package pgtest
 
 import (
@@ -139,6 +140,7 @@ func fromTemplate(tb testing.TB, template string) string {
 // serverURL is the given server, or the one of this binary, started when first needed.
 func serverURL(tb testing.TB) string {
 	tb.Helper()
+	skipIfShort(tb)
 	if given := os.Getenv(Env); given != "" {
 		return given
 	}
@@ -152,6 +154,13 @@ func serverURL(tb testing.TB) string {
 		shared.cluster = cluster
 	}
 	return shared.cluster.URL()
+}
+
+func skipIfShort(tb testing.TB) {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skip("-short: a real PostgreSQL is left out")
+	}
 }
 
 // newName is an identifier that needs no quotes and no other process uses.

@@ -61,6 +61,7 @@ func TestServerSpeaksUnicodeAndUTC(t *testing.T) {
 }
 
 func TestTemplateIsFilledOnceAndCopied(t *testing.T) {
+	realServer(t)
 	var fills atomic.Int32
 	template := pgtest.NewTemplate(func(url string) error {
 		fills.Add(1)
@@ -130,6 +131,7 @@ func TestRestartOfARunningServerEndsItsSessions(t *testing.T) {
 }
 
 func TestClosedClusterLeavesNothing(t *testing.T) {
+	realServer(t)
 	t.Setenv("TMPDIR", sharedTemp(t))
 	c, err := pgtest.NewCluster()
 	if err != nil {
@@ -144,6 +146,7 @@ func TestClosedClusterLeavesNothing(t *testing.T) {
 // TestAbandonedDirectoriesAreSwept stands in for a run that was killed: its lock
 // is gone, its data is there.
 func TestAbandonedDirectoriesAreSwept(t *testing.T) {
+	realServer(t)
 	tmp := sharedTemp(t)
 	t.Setenv("TMPDIR", tmp)
 	if err := os.MkdirAll(filepath.Join(tmp, "heliograph-pg-abandoned", "data"), 0o755); err != nil {
@@ -164,6 +167,14 @@ func TestAbandonedDirectoriesAreSwept(t *testing.T) {
 		}
 	}
 	wantEmpty(t, tmp)
+}
+
+// realServer leaves a test out that starts servers itself when -short asks for it.
+func realServer(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: a real PostgreSQL is left out")
+	}
 }
 
 // sharedTemp is a temporary directory that the database's user can reach too.

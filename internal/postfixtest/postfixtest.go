@@ -13,7 +13,8 @@
 //	full@…      552 5.2.2, for ever
 //
 // Postfix runs as root only. A machine without it, or a test without root, is a
-// failure that says so, never a skip.
+// failure that says so, never a skip. Only -short, which asks for the quick tests
+// without real servers, skips.
 package postfixtest
 
 import (
@@ -99,6 +100,9 @@ type Server struct {
 // Start starts a server that runs until tb ends. If tb fails, the server's log is shown.
 func Start(tb testing.TB, o Options) *Server {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("-short: a real Postfix is left out")
+	}
 	if err := requirements(o); err != nil {
 		tb.Fatal(err)
 	}
@@ -113,7 +117,7 @@ func Start(tb testing.TB, o Options) *Server {
 // requirements says what is missing on this machine.
 func requirements(o Options) error {
 	if os.Getuid() != 0 {
-		return errors.New("Postfix starts as root only, and this test does not run as root")
+		return errors.New("a real Postfix starts as root only, and this test does not run as root")
 	}
 	programs := []string{"postconf", "postfix"}
 	if len(o.Auth) > 0 {
