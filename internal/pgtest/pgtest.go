@@ -9,6 +9,10 @@
 // databases, that server is used instead; the command in withpg starts one server
 // for the tests of many packages that way.
 //
+// A goroutine waits for the server's end as long as the binary runs: a test that
+// looks for leaked goroutines asks for its database first and passes
+// goleak.IgnoreCurrent().
+//
 // A machine without PostgreSQL is a failure that says so, never a skip. Only -short,
 // which asks for the quick tests without real servers, skips.
 package pgtest
