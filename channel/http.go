@@ -114,6 +114,11 @@ type Endpoint struct {
 	Address   string // host:port to connect to
 }
 
+// Sentence is an error in words for the administrator, fit for Problem.Detail. It never holds the value.
+type Sentence string
+
+func (s Sentence) Error() string { return string(s) }
+
 // ParseEndpoint reads an origin. Only https is taken, because each request carries a credential.
 func ParseEndpoint(origin string) (Endpoint, error) {
 	u, err := url.Parse(strings.TrimSuffix(origin, "/"))

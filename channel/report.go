@@ -47,3 +47,25 @@ func (r *Report) Reach(ctx context.Context, d Dialer, e Endpoint) bool {
 	r.Did("tls", "")
 	return true
 }
+
+// Sent adds the steps authenticate and send of a service that judges both in one answer, and ends the report.
+func (r *Report) Sent(o message.Outcome) {
+	switch f := o.Failure; {
+	case o.Accepted:
+		r.Did("authenticate", "")
+		r.Did("send", o.ProviderID)
+		r.OK = true
+	case f == nil:
+		r.Failed("send", message.Failure{Reason: message.Timeout, Detail: "The test was ended before the message was sent."})
+	case f.Reason == message.Credentials:
+		r.Failed("authenticate", *f)
+	case f.Scope == message.WholeServer || f.Scope == message.LostAnswer:
+		r.Failed("send", *f)
+	default:
+		r.Did("authenticate", "")
+		r.Failed("send", *f)
+	}
+	if o.Failure != nil && o.Failure.Answer != "" {
+		r.Dialogue = append(r.Dialogue, o.Failure.Answer)
+	}
+}

@@ -17,7 +17,7 @@ import (
 
 // Request is one POST. The pool only reads its parts, so they may be shared between requests.
 type Request struct {
-	Path   string      // as it stands in the request line; the caller has escaped it
+	Path   string      // unescaped
 	Header http.Header // names in lower case, which saves HTTP/2 from changing them
 	Body   []byte
 }

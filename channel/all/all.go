@@ -1,0 +1,26 @@
+// Package all lists the providers.
+package all
+
+import (
+	"heliograph/channel"
+	"heliograph/channel/apns"
+	"heliograph/channel/fcm"
+	"heliograph/channel/smtp"
+)
+
+// Providers are every kind of service that Heliograph can use, in the order in which people read them.
+var Providers = []channel.Provider{
+	smtp.Provider,
+	apns.Provider,
+	fcm.Provider,
+}
+
+// Find is the provider of a kind.
+func Find(kind string) (channel.Provider, bool) {
+	for _, p := range Providers {
+		if p.Kind == kind {
+			return p, true
+		}
+	}
+	return channel.Provider{}, false
+}
