@@ -32,9 +32,10 @@ type Device struct {
 	Jailbroken   bool
 	LastSeen     time.Time // zero = never
 	User         UserID    // empty = nobody's
+	UserName     string    // the display name, else the user name, else the id; set when read
 	Groups       []string  // names, sorted
 	Properties   map[string]string
-	Push         *PushToken // nil = it has none
+	Push         *PushToken // nil = it has none; when put, nil and an empty token keep the one it has
 }
 
 // NewDevice is a device about which nothing was said yet: managed, compliant, of an unknown owner.

@@ -35,6 +35,7 @@ type PushToken struct {
 	State       TokenState
 	Reason      string // why it died or was suspended: the provider's answer
 	Since       time.Time
+	Removed     bool // when put: the device shall have no token any more
 }
 
 // TokenState says whether a token can be used.
@@ -51,6 +52,9 @@ const maxToken = 4096
 
 // Check finds everything that is wrong with the token. Field names are those below a device.
 func (t PushToken) Check() []Problem {
+	if t.Removed {
+		return nil
+	}
 	c := checker{}
 	c.oneOf("push.provider", slices.Contains(PushProviders, t.Provider), "apns, fcm or webpush")
 	c.oneOf("push.environment", t.Environment == Production || t.Environment == Sandbox, "production or sandbox")

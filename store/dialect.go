@@ -9,6 +9,8 @@ import (
 type dialect interface {
 	// each turns a parameter that holds a JSON array into rows with a column "value".
 	each(param string) string
+	// pick takes a value out of "value", when that is itself a JSON array; see upsertMany.
+	pick(i int, k kind) string
 	// insertMany inserts rows in bulk. Values are int64, bool, string, []byte or nil.
 	insertMany(ctx context.Context, tx Tx, table string, columns []string, rows [][]any) error
 	// number reads text as a number; NULL when it is not one.
@@ -54,7 +56,7 @@ func (postgresDialect) each(param string) string {
 }
 
 func (postgresDialect) number(expr string) string {
-	return "(CASE WHEN " + expr + ` ~ '^\s*[-+]?[0-9]{1,300}(\.[0-9]{1,300})?\s*$' THEN CAST(` + expr + " AS double precision) END)"
+	return "(CASE WHEN " + expr + ` ~ '^\s*[-+]?[0-9]{1,150}(\.[0-9]{1,150})?\s*$' THEN CAST(` + expr + " AS double precision) END)"
 }
 
 func (postgresDialect) contains(expr, part string) string {

@@ -17,7 +17,7 @@ CREATE TABLE users (
     id           BINTEXT NOT NULL UNIQUE,
     username     BINTEXT NOT NULL DEFAULT '',
     domain       TEXT NOT NULL DEFAULT '',
-    display_name TEXT NOT NULL DEFAULT '',
+    display_name BINTEXT NOT NULL DEFAULT '',
     given_name   TEXT NOT NULL DEFAULT '',
     surname      TEXT NOT NULL DEFAULT '',
     mail         BINTEXT NOT NULL DEFAULT '',
@@ -25,7 +25,8 @@ CREATE TABLE users (
     language     BINTEXT NOT NULL DEFAULT '',
     properties   JSONB NOT NULL DEFAULT '{}'
 );
-CREATE INDEX users_username ON users (username);
+CREATE INDEX users_username ON users (username, key);
+CREATE INDEX users_display_name ON users (display_name, key);
 CREATE INDEX users_mail ON users (mail);
 CREATE INDEX users_mobile ON users (mobile);
 
@@ -50,9 +51,10 @@ CREATE TABLE devices (
     properties     JSONB NOT NULL DEFAULT '{}'
 );
 CREATE INDEX devices_user ON devices (user_key);
-CREATE INDEX devices_platform ON devices (platform, os_version_key);
-CREATE INDEX devices_last_seen ON devices (last_seen);
-CREATE INDEX devices_name ON devices (name);
+CREATE INDEX devices_platform ON devices (platform, os_version_key, key);
+CREATE INDEX devices_os_version ON devices (os_version_key, key);
+CREATE INDEX devices_last_seen ON devices (last_seen, key);
+CREATE INDEX devices_name ON devices (name, key);
 CREATE INDEX devices_serial_number ON devices (serial_number);
 
 CREATE TABLE fleet_groups (
@@ -121,7 +123,8 @@ CREATE TABLE servers (
     pause_reason BINTEXT NOT NULL DEFAULT '',
     pause_detail TEXT NOT NULL DEFAULT '',
     answered_at  BIGINT NOT NULL DEFAULT 0,   -- last answer of the server, and what it was
-    answer       TEXT NOT NULL DEFAULT ''
+    answer       TEXT NOT NULL DEFAULT '',
+    deleted_at   BIGINT NOT NULL DEFAULT 0    -- its secrets are gone; the row stays while deliveries point at it
 );
 
 CREATE TABLE notifications (

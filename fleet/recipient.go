@@ -1,0 +1,16 @@
+package fleet
+
+// Recipient is one of an audience as a message needs it: a device with its person, or a person alone.
+type Recipient struct {
+	Device *Device     // nil when the person is meant, whatever they carry
+	User   *User       // nil when nobody carries the device
+	Token  *TokenRoute // nil when the device has no push token
+}
+
+// TokenRoute is what decides how a push goes out; the token itself stays sealed.
+type TokenRoute struct {
+	Provider    PushProvider
+	App         string
+	Environment Environment
+	State       TokenState
+}

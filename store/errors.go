@@ -1,0 +1,20 @@
+package store
+
+import "errors"
+
+var (
+	// ErrNotFound says that there is no such object, or none in the caller's scope: the two look the same from outside.
+	ErrNotFound = errors.New("there is no such object")
+	// ErrConflict says that a unique name is taken, or that the object is in use.
+	ErrConflict = errors.New("the name is taken, or the object is in use")
+	// ErrCursor says that a cursor was not made by the same list in the same order.
+	ErrCursor = errors.New("the cursor does not belong to this list")
+)
+
+// notFound turns an empty result into ErrNotFound.
+func notFound(err error) error {
+	if errors.Is(err, ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
+}
