@@ -9,12 +9,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"heliograph/message"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	plainHello = "S 220 mail.corp.test ESMTP\nC EHLO client.corp.test\nS 250 mail.corp.test\n"
