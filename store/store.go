@@ -12,19 +12,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
+	"heliograph/channel"
 	"heliograph/seal"
 )
 
 // Store is a database with its schema in place.
 type Store struct {
 	engine
-	keys *seal.Keys
-	now  func() time.Time
-	jobs Jobs
+	keys      *seal.Keys
+	now       func() time.Time
+	jobs      Jobs
+	providers []channel.Provider
 }
 
 // engine is one of the two databases: how a transaction begins, and the few words in which they differ.
@@ -39,8 +40,8 @@ type engine interface {
 
 // Options of a store. The zero value works.
 type Options struct {
-	Now    func() time.Time // nil = the machine's clock
-	Logger *slog.Logger     // nil = silent
+	Now       func() time.Time   // nil = the machine's clock
+	Providers []channel.Provider // whose settings can be read; without them servers have none
 }
 
 // Open connects to the database, without touching its schema: see Migrate. url is a file's path or sqlite:PATH for
@@ -61,7 +62,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{engine: e, now: o.Now}, nil
+	return &Store{engine: e, now: o.Now, providers: o.Providers}, nil
 }
 
 // IsPostgres reports whether a database URL means PostgreSQL.

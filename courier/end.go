@@ -1,0 +1,82 @@
+package courier
+
+import (
+	"context"
+	"time"
+
+	"heliograph/message"
+)
+
+// Cancel turns what is still queued into cancelled, slice by slice. A batch that is on the wire finishes, and what it
+// sent stays sent.
+func (c *Courier) Cancel(ctx context.Context, args CancelArgs, running Running) error {
+	return c.end(ctx, running, Ending{
+		Notification: args.Notification, State: message.Cancelled,
+		Reason: message.CancelledByHand, Detail: "Cancelled before it was handed over",
+	})
+}
+
+// GiveUp fails what is still queued, slice by slice.
+func (c *Courier) GiveUp(ctx context.Context, args GiveUpArgs, running Running) error {
+	return c.end(ctx, running, Ending{
+		Notification: args.Notification, Channel: args.Channel, SharedOnly: args.SharedOnly,
+		State: message.Failed, Reason: args.Reason, Detail: args.Detail,
+	})
+}
+
+func (c *Courier) end(ctx context.Context, running Running, e Ending) error {
+	for {
+		ended, err := c.store.EndSlice(ctx, e, sliceSize)
+		if err != nil {
+			return err
+		}
+		for _, channel := range ended {
+			c.options.Observer.Outcome(channel, e.State, e.Reason)
+		}
+		if len(ended) < sliceSize {
+			return c.store.Complete(ctx, running)
+		}
+	}
+}
+
+// Again queues failed or unknown deliveries once more, slice by slice, because somebody asked for it.
+func (c *Courier) Again(ctx context.Context, args AgainArgs, running Running) error {
+	for {
+		last, err := c.store.AgainSlice(ctx, args, sliceSize)
+		if err != nil {
+			return err
+		}
+		if last == 0 {
+			return c.store.Complete(ctx, running)
+		}
+		args.After = last
+	}
+}
+
+// CleanUpArgs deletes what nobody needs any more.
+type CleanUpArgs struct{}
+
+func (CleanUpArgs) Kind() string { return "clean_up" }
+
+// Retention of finished deliveries and of the values in them.
+const defaultRetention = 90 * 24 * time.Hour
+
+// CleanUp deletes finished deliveries after their retention, and whatever else has expired, slice by slice.
+func (c *Courier) CleanUp(ctx context.Context, _ CleanUpArgs, running Running) error {
+	keep := defaultRetention
+	if text, err := c.store.Setting(ctx, "retention"); err == nil && text != "" {
+		if set, err := time.ParseDuration(text); err == nil {
+			keep = set
+		}
+	}
+	before := c.options.Now().Add(-keep)
+	for {
+		n, err := c.store.CleanUp(ctx, before, sliceSize)
+		if err != nil {
+			return err
+		}
+		if n < sliceSize {
+			return c.store.Complete(ctx, running)
+		}
+	}
+}

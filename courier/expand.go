@@ -1,0 +1,274 @@
+package courier
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"heliograph/channel"
+	"heliograph/fleet"
+	"heliograph/message"
+	"heliograph/notice"
+)
+
+const (
+	pageSize  = 1000 // of an audience, per job
+	batchSize = 500  // deliveries of one server, per job
+)
+
+// Expand works one page of an audience: deliveries, their batches, and the job for the next page, in one write.
+// It knows three phases: devices, then people, then addresses that were typed by hand.
+func (c *Courier) Expand(ctx context.Context, args ExpandArgs, running Running) error {
+	p, args, err := c.begin(ctx, args)
+	if err != nil {
+		return err
+	}
+	if p.State == message.CancelledByRequest || p.State == message.Done {
+		return c.store.Complete(ctx, running)
+	}
+	routes, err := c.routes(ctx)
+	if err != nil {
+		return err
+	}
+	list, next, err := c.page(ctx, p, args, routes)
+	if err != nil {
+		return fmt.Errorf("expanding notification %s: %w", p.ID, err)
+	}
+	return c.savePage(ctx, p, list, next, running)
+}
+
+// begin reads the notification anew, for it may have been cancelled since the last page.
+func (c *Courier) begin(ctx context.Context, args ExpandArgs) (planned, ExpandArgs, error) {
+	n, maxDevice, maxUser, err := c.store.Begin(ctx, args.Notification)
+	if err != nil {
+		return planned{}, args, err
+	}
+	if args.Phase == Starting {
+		args.Phase, args.MaxDevice, args.MaxUser = Devices, maxDevice, maxUser
+	}
+	p, err := c.keepPlan(n)
+	return p, args, err
+}
+
+// page composes the deliveries of one page and says which comes next; nil at the end of the audience.
+func (c *Courier) page(ctx context.Context, p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
+	switch args.Phase {
+	case Devices:
+		return c.devices(ctx, p, args, routes)
+	case People:
+		return c.people(ctx, p, args, routes)
+	default:
+		return c.addresses(p, args, routes)
+	}
+}
+
+func (c *Courier) devices(ctx context.Context, p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
+	page, err := c.store.AudienceDevices(ctx, p.Audience, args.After, args.MaxDevice, pageSize)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(page) == 0 {
+		return nil, args.phase(People), nil
+	}
+	var list []message.Delivery
+	if p.plan.Uses(message.Push) {
+		list = p.plan.Push(page, routes)
+	}
+	if p.plan.Uses(message.SMTP) && p.plan.PerDevice(message.SMTP) {
+		mails, err := c.merge(ctx, p, p.plan.Mail(page, routes))
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, mails...)
+	}
+	return list, args.after(page[len(page)-1].Device.Key, len(page), People), nil
+}
+
+// merge leaves out an e-mail to a person at an address that an earlier device of theirs already got, unless the text
+// speaks of the device.
+func (c *Courier) merge(ctx context.Context, p planned, list []message.Delivery) ([]message.Delivery, error) {
+	if p.plan.About(message.SMTP) == notice.Device {
+		return list, nil
+	}
+	before, err := c.store.Addressed(ctx, p.Key, message.SMTP, userKeys(list))
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list, func(d message.Delivery) bool {
+		address := strings.ToLower(d.Address)
+		if d.User == 0 || address == "" {
+			return false
+		}
+		seen := slices.Contains(before[d.User], address)
+		before[d.User] = append(before[d.User], address)
+		return seen
+	}), nil
+}
+
+func userKeys(list []message.Delivery) (keys []int64) {
+	for _, d := range list {
+		if d.User != 0 {
+			keys = append(keys, d.User)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+func (c *Courier) people(ctx context.Context, p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
+	if !p.plan.Uses(message.SMTP) {
+		return nil, nil, nil
+	}
+	page, err := c.store.AudiencePeople(ctx, p.Audience, args.After, args.MaxUser, pageSize)
+	if err != nil || len(page) == 0 {
+		return nil, args.phase(Addresses), err
+	}
+	next := args.after(page[len(page)-1].User.Key, len(page), Addresses)
+	if page, err = c.stillToReach(ctx, p, page); err != nil {
+		return nil, nil, err
+	}
+	return p.plan.Mail(page, routes), next, nil
+}
+
+// stillToReach leaves out people who have a message by another way: by their devices when the text is made for
+// devices, or by a person with the same address when the text names nobody.
+func (c *Courier) stillToReach(ctx context.Context, p planned, page []fleet.Recipient) ([]fleet.Recipient, error) {
+	keys := make([]int64, len(page))
+	for i, r := range page {
+		keys[i] = r.User.Key
+	}
+	out := map[int64]bool{}
+	var err error
+	switch {
+	case p.plan.PerDevice(message.SMTP):
+		var before map[int64][]string
+		before, err = c.store.Addressed(ctx, p.Key, message.SMTP, keys)
+		for key := range before {
+			out[key] = true
+		}
+	case p.plan.Shared(message.SMTP) && p.plan.ToPerson(message.SMTP):
+		out, err = c.store.SharingMail(ctx, p.Audience, keys)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(page, func(r fleet.Recipient) bool { return out[r.User.Key] }), nil
+}
+
+func (c *Courier) addresses(p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
+	if !p.plan.Uses(message.SMTP) || p.Audience.Addresses == nil {
+		return nil, nil, nil
+	}
+	typed := p.Audience.Addresses.Mail
+	from := min(int(args.After), len(typed))
+	to := min(from+pageSize, len(typed))
+	list := p.plan.To(typed[from:to], routes)
+	if to == len(typed) {
+		return list, nil, nil
+	}
+	args.After = int64(to)
+	return list, &args, nil
+}
+
+// after is the next page: behind a key, or the next phase when this page was not full.
+func (a ExpandArgs) after(key int64, read int, next Phase) *ExpandArgs {
+	if read < pageSize {
+		return a.phase(next)
+	}
+	a.After = key
+	return &a
+}
+
+func (a ExpandArgs) phase(next Phase) *ExpandArgs {
+	a.Phase, a.After = next, 0
+	return &a
+}
+
+// savePage gives the deliveries their keys, server by server, so that each batch is one range of keys.
+func (c *Courier) savePage(ctx context.Context, p planned, list []message.Delivery, next *ExpandArgs, running Running) error {
+	page := Page{Notification: p.Key, Deliveries: list, Last: next == nil, Running: running}
+	if len(list) > 0 {
+		first, err := c.store.DeliveryKeys(ctx, len(list))
+		if err != nil {
+			return err
+		}
+		page.Jobs = number(p, list, first)
+	}
+	if next != nil {
+		page.Jobs = append(page.Jobs, Job{Args: *next, Queue: Control, Lane: p.Lane})
+	}
+	if err := c.store.SavePage(ctx, page); err != nil {
+		return err
+	}
+	for _, d := range list {
+		if d.State == message.Skipped {
+			c.options.Observer.Outcome(d.Channel, d.State, d.Reason)
+		}
+	}
+	return nil
+}
+
+// number orders deliveries by server, gives them their keys, and cuts the batches.
+func number(p planned, list []message.Delivery, first message.DeliveryID) (batches []Job) {
+	slices.SortStableFunc(list, func(a, b message.Delivery) int { return cmp.Compare(a.Server, b.Server) })
+	var batch *DispatchArgs
+	for i := range list {
+		d := &list[i]
+		d.ID, d.Notification = first+message.DeliveryID(i), p.Key
+		if d.State != message.Queued {
+			continue
+		}
+		if batch == nil || batch.Server != d.Server || d.ID-batch.First >= batchSize {
+			batches = append(batches, Job{Queue: QueueOf(d.Server), Lane: p.Lane})
+			batch = &DispatchArgs{Notification: p.Key, Server: d.Server, First: d.ID}
+		}
+		batch.Last = d.ID
+		batches[len(batches)-1].Args = *batch
+	}
+	return batches
+}
+
+// routes reads which servers are active now.
+func (c *Courier) routes(ctx context.Context) (routes, error) {
+	list, err := c.store.AllServers(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the servers: %w", err)
+	}
+	return slices.DeleteFunc(list, func(s channel.Server) bool { return !s.Active }), nil
+}
+
+// routes are the active servers.
+type routes []channel.Server
+
+func (r routes) Push(t fleet.TokenRoute) string {
+	for _, s := range r {
+		if s.Kind == string(t.Provider) && s.Route.App == t.App && (s.Route.Environment == "" || s.Route.Environment == string(t.Environment)) {
+			return s.ID
+		}
+	}
+	return ""
+}
+
+func (r routes) Mail() string {
+	for _, s := range r {
+		if s.Kind == "smtp" {
+			return s.ID
+		}
+	}
+	return ""
+}
+
+// instead finds the active server that does what another did, of the same kind, app and environment.
+func (r routes) instead(of channel.Server) (channel.Server, error) {
+	for _, s := range r {
+		if s.Kind == of.Kind && s.Route.App == of.Route.App && s.Route.Environment == of.Route.Environment {
+			return s, nil
+		}
+	}
+	return channel.Server{}, errNoServer
+}
+
+var errNoServer = errors.New("no active server does what this one did")

@@ -1,0 +1,135 @@
+package courier
+
+import (
+	"context"
+	"time"
+
+	"heliograph/channel"
+	"heliograph/fleet"
+	"heliograph/message"
+)
+
+// Store is what the courier needs to remember. Each method is one transaction; what it inserts, completes and pauses
+// commits with what it writes.
+type Store interface {
+	// Begin marks a notification as started, once, and returns it with the highest keys of the fleet at that moment.
+	Begin(ctx context.Context, key int64) (n message.Notification, maxDevice, maxUser int64, err error)
+	// NotificationByKey reads a notification without its counts.
+	NotificationByKey(ctx context.Context, key int64) (message.Notification, error)
+	// AudienceDevices and AudiencePeople read a page in the order of keys; empty at the end.
+	AudienceDevices(ctx context.Context, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error)
+	AudiencePeople(ctx context.Context, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error)
+	// SharingMail finds who of these people has the mail address of a person with a smaller key in the same audience.
+	SharingMail(ctx context.Context, a fleet.Audience, users []int64) (map[int64]bool, error)
+	// Addressed lists the addresses that a notification already has deliveries for, by person.
+	Addressed(ctx context.Context, notification int64, c message.Channel, users []int64) (map[int64][]string, error)
+
+	// DeliveryKeys reserves n keys and returns the first.
+	DeliveryKeys(ctx context.Context, n int) (message.DeliveryID, error)
+	SavePage(ctx context.Context, p Page) error
+
+	// Batch reads the deliveries of a range that still wait for their first attempt.
+	Batch(ctx context.Context, args DispatchArgs) ([]Parcel, error)
+	// Due reads deliveries of a server whose next attempt has come, the longest waiting first.
+	Due(ctx context.Context, server int64, now time.Time, limit int) ([]Parcel, error)
+	// Waiting reads one delivery of a server that no batch works on, to probe the server with.
+	Waiting(ctx context.Context, server int64) ([]Parcel, error)
+	SaveResults(ctx context.Context, r Results) error
+	// MoveBatch and MoveDue give deliveries of a server that is no longer active to another. They report how many.
+	MoveBatch(ctx context.Context, m Move) error
+	MoveDue(ctx context.Context, from, to int64, limit int) (int64, error)
+
+	// AllServers lists the servers, with those that were deleted: they have no settings and are not active.
+	AllServers(ctx context.Context, kinds ...string) ([]channel.Server, error)
+	ServerStates(ctx context.Context) ([]ServerState, error)
+	// ResumeServer ends a pause; PauseServer begins one, or prolongs it after a probe failed.
+	ResumeServer(ctx context.Context, id string) error
+
+	// EndSlice gives up to limit open deliveries of a notification a final state, and returns the channel of each.
+	EndSlice(ctx context.Context, e Ending, limit int) ([]message.Channel, error)
+	// AgainSlice queues up to limit deliveries in some states again. It returns the key of the last, 0 at the end.
+	AgainSlice(ctx context.Context, args AgainArgs, limit int) (message.DeliveryID, error)
+	// Overdue lists notifications and channels with open deliveries whose time is over.
+	Overdue(ctx context.Context, now time.Time) ([]GiveUpArgs, error)
+
+	Enqueue(ctx context.Context, jobs ...Job) error
+	Complete(ctx context.Context, running Running) error
+	Setting(ctx context.Context, name string) (string, error)
+	// CleanUp deletes up to limit rows of each kind that nobody needs any more, and reports how many it found.
+	CleanUp(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Page is what expanding one page came to.
+type Page struct {
+	Notification int64
+	Deliveries   []message.Delivery // with their keys
+	Jobs         []Job              // the batches, and the next page
+	Last         bool               // the audience is read to its end
+	Running      Running
+}
+
+// Parcel is a delivery with all that it takes to send it.
+type Parcel struct {
+	message.Delivery
+	Token      string // push: opened
+	Arrived    time.Time
+	TokenState fleet.TokenState // empty = there is none any more
+	LeftDevice bool             // the device was deleted since
+	LeftUser   bool             // the person was deleted since
+}
+
+// Result is what became of one delivery, ready to be written.
+type Result struct {
+	Delivery   message.Delivery // as it was read
+	State      message.State
+	Attempts   int
+	DueAt      time.Time // zero = with its batch
+	Reason     message.Reason
+	Detail     string
+	ProviderID string
+	Attempt    *message.Attempt // a failed one to record; nil = none
+	Mark       message.Reason   // what the provider said of the address for good; empty = nothing
+	Arrived    time.Time        // push: when the token arrived that the answer was about
+}
+
+// Results of one batch.
+type Results struct {
+	Server  int64
+	List    []Result
+	Pause   *channel.Pause // nil = the server goes on as it was
+	Resume  bool           // a probe was accepted
+	Answer  string         // the server's last words; empty = it gave none
+	Jobs    []Job
+	Running Running
+	At      time.Time
+}
+
+// Move gives the rest of a batch to another server.
+type Move struct {
+	Batch   DispatchArgs
+	From    int64
+	To      int64
+	Jobs    []Job
+	Running Running
+}
+
+// Ending is a final state for what is still open.
+type Ending struct {
+	Notification int64
+	Channel      message.Channel // 0 = all
+	SharedOnly   bool
+	State        message.State
+	Reason       message.Reason
+	Detail       string
+}
+
+// ServerState is what changes from second to second about a server.
+type ServerState struct {
+	Key         int64
+	ID          string
+	Kind        string
+	Active      bool
+	UpdatedAt   time.Time
+	PausedUntil time.Time // zero = not paused
+	Due         bool      // deliveries wait for their next attempt, and its time has come
+}

@@ -1,0 +1,645 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"heliograph/access"
+	"heliograph/courier"
+	"heliograph/fleet"
+	"heliograph/message"
+	"heliograph/seal"
+)
+
+// DeliveryKeys reserves n keys of deliveries and returns the first. What is not used stays unused.
+func (s *Store) DeliveryKeys(ctx context.Context, n int) (message.DeliveryID, error) {
+	first, err := s.takeKeys(ctx, "deliveries", n)
+	return message.DeliveryID(first), err
+}
+
+var deliveryInsert = []string{"id", "notification", "channel", "state", "device_key", "user_key", "address", "server",
+	"shared", "slot_values", "reason", "detail", "finished_at"}
+
+// SavePage writes what expanding one page came to: its deliveries, their batches, the next page and the counts.
+func (s *Store) SavePage(ctx context.Context, p courier.Page) error {
+	return s.Write(ctx, func(tx Tx) error {
+		now := s.now()
+		if err := s.insertDeliveries(ctx, tx, p.Deliveries, now); err != nil {
+			return err
+		}
+		if p.Last {
+			_, err := tx.Exec(ctx, `UPDATE notifications SET state = 'sending' WHERE key = $1 AND state = 'expanding'`, p.Notification)
+			if err != nil {
+				return err
+			}
+		}
+		if err := s.jobs.Insert(ctx, tx, p.Jobs...); err != nil {
+			return err
+		}
+		if err := s.jobs.Complete(ctx, tx, p.Running); err != nil {
+			return err
+		}
+		counts := newTally()
+		for _, d := range p.Deliveries {
+			counts.enter(d)
+		}
+		if err := s.settle(ctx, tx, counts, now); err != nil {
+			return err
+		}
+		return s.finish(ctx, tx, p.Notification, now)
+	})
+}
+
+func (s *Store) insertDeliveries(ctx context.Context, tx Tx, list []message.Delivery, now time.Time) error {
+	if len(list) == 0 {
+		return nil
+	}
+	servers, err := serverKeys(ctx, tx)
+	if err != nil {
+		return err
+	}
+	rows := make([][]any, len(list))
+	for i, d := range list {
+		finished := int64(0)
+		if !d.State.Open() {
+			finished = ms(now)
+		}
+		values, err := valuesText(d.Values)
+		if err != nil {
+			return err
+		}
+		rows[i] = []any{int64(d.ID), d.Notification, int64(d.Channel), int64(d.State), orNil(d.Device), orNil(d.User), d.Address,
+			orNil(servers[d.Server]), d.Shared, values, orNil(string(d.Reason)), orNil(d.Detail), finished}
+	}
+	return s.insertMany(ctx, tx, "deliveries", deliveryInsert, rows)
+}
+
+// orNil stores the zero value as NULL.
+func orNil[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}
+
+// valuesText writes the values of macros as a JSON array; nil when there are none.
+func valuesText(values []*string) (any, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	raw, err := json.Marshal(values)
+	return string(raw), err
+}
+
+const parcelColumns = `d.id, d.notification, d.channel, d.state, COALESCE(d.device_key, 0), COALESCE(d.user_key, 0), d.address,
+	d.shared, d.attempts, d.due_at, COALESCE(d.slot_values, ''), COALESCE(d.reason, ''), COALESCE(d.detail, ''),
+	COALESCE(t.token, $1), COALESCE(t.arrived_at, 0), COALESCE(t.state, ''), COALESCE(t.device_key, 0),
+	d.device_key IS NOT NULL AND v.key IS NULL, d.user_key IS NOT NULL AND u.key IS NULL`
+
+// parcelJoins finds what a message needs beside its delivery. Deliveries outlive the devices and people they were for.
+const parcelJoins = ` FROM deliveries d
+	LEFT JOIN devices v ON v.key = d.device_key
+	LEFT JOIN users u ON u.key = d.user_key
+	LEFT JOIN push_tokens t ON t.device_key = d.device_key AND d.channel = 1`
+
+// Batch reads the deliveries of a range that wait for their first attempt.
+func (s *Store) Batch(ctx context.Context, args courier.DispatchArgs) ([]courier.Parcel, error) {
+	return s.parcels(ctx, `
+		WHERE d.id BETWEEN $2 AND $3 AND d.state = 1 AND d.due_at = 0
+			AND d.server = (SELECT key FROM servers WHERE id = $4)
+		ORDER BY d.id`, int64(args.First), int64(args.Last), args.Server)
+}
+
+// Due reads deliveries whose next attempt has come, the longest waiting first.
+func (s *Store) Due(ctx context.Context, server int64, now time.Time, limit int) ([]courier.Parcel, error) {
+	return s.parcels(ctx, `
+		WHERE d.server = $2 AND d.state = 1 AND d.due_at > 0 AND d.due_at <= $3
+		ORDER BY d.due_at LIMIT $4`, server, ms(now), limit)
+}
+
+// Waiting reads one delivery of a paused server: the one that waited longest for its next attempt, else any.
+func (s *Store) Waiting(ctx context.Context, server int64) ([]courier.Parcel, error) {
+	return s.parcels(ctx, `
+		WHERE d.server = $2 AND d.state = 1 AND (d.due_at = 0 OR d.due_at <= $3)
+		ORDER BY d.due_at DESC LIMIT 1`, server, ms(s.now()))
+}
+
+func (s *Store) parcels(ctx context.Context, where string, args ...any) (list []courier.Parcel, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		rows, err := tx.Query(ctx, `SELECT `+parcelColumns+parcelJoins+where, append([]any{[]byte{}}, args...)...)
+		list, err = all(rows, err, s.scanParcel)
+		return err
+	})
+	return list, err
+}
+
+func (s *Store) scanParcel(r Row) (p courier.Parcel, err error) {
+	var (
+		due, arrived, tokenDevice int64
+		values                    string
+		sealed                    []byte
+	)
+	err = r.Scan(&p.ID, &p.Notification, &p.Channel, &p.State, &p.Device, &p.User, &p.Address,
+		&p.Shared, &p.Attempts, &due, &values, &p.Reason, &p.Detail,
+		&sealed, &arrived, &p.TokenState, &tokenDevice, &p.LeftDevice, &p.LeftUser)
+	if err != nil {
+		return p, err
+	}
+	p.DueAt, p.Arrived = at(due), at(arrived)
+	if values != "" {
+		err = json.Unmarshal([]byte(values), &p.Values)
+	}
+	if err == nil && p.TokenState == fleet.TokenLive {
+		p.Token, err = s.openToken(tokenDevice, sealed)
+	}
+	return p, err
+}
+
+func (s *Store) openToken(device int64, sealed []byte) (string, error) {
+	token, err := s.keys.Open(seal.PushToken, tokenPlace(device), sealed)
+	if err != nil {
+		return "", fmt.Errorf("the push token of device %d: %w", device, err)
+	}
+	return string(token), nil
+}
+
+// resultRow is one result as SaveResults hands it to the database, in JSON.
+type resultRow [9]any
+
+// SaveResults writes everything that a batch came to, and ends its job, in one transaction.
+func (s *Store) SaveResults(ctx context.Context, r courier.Results) error {
+	return s.Write(ctx, func(tx Tx) error {
+		counts, err := s.writeResults(ctx, tx, r)
+		if err != nil {
+			return err
+		}
+		if err := s.writeAttempts(ctx, tx, r); err != nil {
+			return err
+		}
+		if err := s.writeMarks(ctx, tx, r); err != nil {
+			return err
+		}
+		if err := s.writeHealth(ctx, tx, r); err != nil {
+			return err
+		}
+		if err := s.jobs.Insert(ctx, tx, r.Jobs...); err != nil {
+			return err
+		}
+		if err := s.jobs.Complete(ctx, tx, r.Running); err != nil {
+			return err
+		}
+		return s.settle(ctx, tx, counts, r.At)
+	})
+}
+
+// writeResults updates the deliveries. What was sent is sent, even if somebody cancelled it meanwhile: so the state
+// before is read here, and the counts follow from it.
+func (s *Store) writeResults(ctx context.Context, tx Tx, r courier.Results) (tally, error) {
+	counts := newTally()
+	if len(r.List) == 0 {
+		return counts, nil
+	}
+	before, err := s.statesOf(ctx, tx, r.List)
+	if err != nil {
+		return counts, err
+	}
+	rows := make([]resultRow, 0, len(r.List))
+	for _, one := range r.List {
+		d := one.Delivery
+		was, ok := before[d.ID]
+		if !ok || !was.Open() && one.State.Open() { // deleted, or ended by hand: it does not come back
+			continue
+		}
+		counts.move(d.Notification, d.Channel, was, one.State)
+		finished := int64(0)
+		if !one.State.Open() {
+			finished = ms(r.At)
+		}
+		rows = append(rows, resultRow{int64(d.ID), int(one.State), one.Attempts, ms(one.DueAt), string(one.Reason), one.Detail, one.ProviderID, finished})
+	}
+	text, err := json.Marshal(rows)
+	if err != nil {
+		return counts, err
+	}
+	_, err = tx.Exec(ctx, `
+		UPDATE deliveries SET state = r.state, attempts = r.attempts, due_at = r.due_at, reason = r.reason, detail = r.detail,
+			provider_id = r.provider_id, finished_at = r.finished_at
+		FROM (SELECT CAST(value ->> 0 AS BIGINT) AS id, CAST(value ->> 1 AS SMALLINT) AS state, CAST(value ->> 2 AS SMALLINT) AS attempts,
+			CAST(value ->> 3 AS BIGINT) AS due_at, NULLIF(value ->> 4, '') AS reason, NULLIF(value ->> 5, '') AS detail,
+			NULLIF(value ->> 6, '') AS provider_id, CAST(value ->> 7 AS BIGINT) AS finished_at FROM `+s.each("$1")+`) AS r
+		WHERE deliveries.id = r.id`, string(text))
+	return counts, err
+}
+
+func (s *Store) statesOf(ctx context.Context, tx Tx, list []courier.Result) (map[message.DeliveryID]message.State, error) {
+	ids := make([]int64, len(list))
+	for i, one := range list {
+		ids[i] = int64(one.Delivery.ID)
+	}
+	rows, err := tx.Query(ctx, `SELECT id, state FROM deliveries WHERE id IN (`+numbers(ids)+`) ORDER BY id`+s.lockRows())
+	states := make(map[message.DeliveryID]message.State, len(list))
+	_, err = all(rows, err, func(r Row) (struct{}, error) {
+		var id message.DeliveryID
+		var state message.State
+		err := r.Scan(&id, &state)
+		states[id] = state
+		return struct{}{}, err
+	})
+	return states, err
+}
+
+func (s *Store) writeAttempts(ctx context.Context, tx Tx, r courier.Results) error {
+	var rows [][]any
+	for _, one := range r.List {
+		if a := one.Attempt; a != nil {
+			rows = append(rows, []any{int64(one.Delivery.ID), ms(a.At), a.Server, string(a.Reason), a.Answer, a.Detail})
+		}
+	}
+	return s.insertMany(ctx, tx, "attempts", []string{"delivery", "at", "server", "reason", "answer", "detail"}, rows)
+}
+
+// writeMarks remembers what a provider said of an address for good.
+func (s *Store) writeMarks(ctx context.Context, tx Tx, r courier.Results) error {
+	for _, one := range r.List {
+		if one.Mark == "" {
+			continue
+		}
+		err := s.mark(ctx, tx, one, r.At)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) mark(ctx context.Context, tx Tx, one courier.Result, when time.Time) (err error) {
+	switch one.Mark {
+	case message.TokenDead, message.TokenMismatch:
+		state := fleet.TokenDead
+		if one.Mark == message.TokenMismatch {
+			state = fleet.TokenSuspended
+		}
+		// A token that arrived while the batch was on its way is another one, and the answer was not about it.
+		_, err = tx.Exec(ctx, `UPDATE push_tokens SET state = $2, reason = $3, since = $4 WHERE device_key = $1 AND state = 'live' AND arrived_at <= $5`,
+			one.Delivery.Device, string(state), one.Detail, ms(when), ms(one.Arrived))
+	default:
+		_, err = tx.Exec(ctx, `
+			INSERT INTO address_marks (channel, address, reason, detail, at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (channel, address) DO UPDATE SET reason = excluded.reason, detail = excluded.detail, at = excluded.at`,
+			int16(one.Delivery.Channel), strings.ToLower(one.Delivery.Address), string(one.Mark), one.Detail, ms(when))
+	}
+	return err
+}
+
+func (s *Store) writeHealth(ctx context.Context, tx Tx, r courier.Results) error {
+	if r.Answer != "" {
+		if err := answered(ctx, tx, r.Server, r.At, r.Answer); err != nil {
+			return err
+		}
+	}
+	switch {
+	case r.Pause != nil:
+		return s.pauseServer(ctx, tx, r.Server, *r.Pause)
+	case r.Resume:
+		var id string
+		if err := tx.QueryRow(ctx, `SELECT id FROM servers WHERE key = $1`, r.Server).Scan(&id); err != nil {
+			return err
+		}
+		return s.resumeServer(ctx, tx, id)
+	}
+	return nil
+}
+
+// MoveBatch gives what is left of a batch to another server.
+func (s *Store) MoveBatch(ctx context.Context, m courier.Move) error {
+	return s.Write(ctx, func(tx Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE deliveries SET server = $4 WHERE id BETWEEN $1 AND $2 AND server = $3 AND state = 1 AND due_at = 0`,
+			int64(m.Batch.First), int64(m.Batch.Last), m.From, m.To)
+		if err != nil {
+			return err
+		}
+		return errors.Join(s.jobs.Insert(ctx, tx, m.Jobs...), s.jobs.Complete(ctx, tx, m.Running))
+	})
+}
+
+// MoveDue gives deliveries that wait for their next attempt to another server, and reports how many.
+func (s *Store) MoveDue(ctx context.Context, from, to int64, limit int) (n int64, err error) {
+	err = s.Write(ctx, func(tx Tx) error {
+		n, err = tx.Exec(ctx, `
+			UPDATE deliveries SET server = $2 WHERE id IN (
+				SELECT id FROM deliveries WHERE server = $1 AND state = 1 AND due_at > 0 ORDER BY due_at LIMIT $3)`, from, to, limit)
+		return err
+	})
+	return n, err
+}
+
+// Addressed lists the addresses, in lower case, that a notification already has deliveries for, by person. A person
+// with a delivery that was skipped is listed too.
+func (s *Store) Addressed(ctx context.Context, notification int64, c message.Channel, users []int64) (map[int64][]string, error) {
+	found := map[int64][]string{}
+	if len(users) == 0 {
+		return found, nil
+	}
+	err := s.Read(ctx, func(tx Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT user_key, address FROM deliveries
+			WHERE user_key IN (`+numbers(users)+`) AND notification = $1 AND channel = $2`, notification, int16(c))
+		_, err = all(rows, err, func(r Row) (struct{}, error) {
+			var user int64
+			var address string
+			err := r.Scan(&user, &address)
+			found[user] = append(found[user], strings.ToLower(address))
+			return struct{}{}, err
+		})
+		return err
+	})
+	return found, err
+}
+
+// Enqueue inserts jobs that no other write causes.
+func (s *Store) Enqueue(ctx context.Context, jobs ...courier.Job) error {
+	return s.Write(ctx, func(tx Tx) error { return s.jobs.Insert(ctx, tx, jobs...) })
+}
+
+// Complete ends a job that wrote nothing else.
+func (s *Store) Complete(ctx context.Context, running courier.Running) error {
+	return s.Write(ctx, func(tx Tx) error { return s.jobs.Complete(ctx, tx, running) })
+}
+
+// EndSlice gives up to limit open deliveries of a notification a final state, and returns the channel of each. What a
+// batch has on the wire at this moment is not spared: its own results are written over this.
+func (s *Store) EndSlice(ctx context.Context, e courier.Ending, limit int) (ended []message.Channel, err error) {
+	err = s.Write(ctx, func(tx Tx) error {
+		now := s.now()
+		rows, err := tx.Query(ctx, `
+			UPDATE deliveries SET state = $2, reason = $3, detail = $4, finished_at = $5, due_at = 0 WHERE id IN (
+				SELECT id FROM deliveries WHERE notification = $1 AND state = 1 AND ($6 = 0 OR channel = $6) AND (NOT $7 OR shared)
+				ORDER BY id LIMIT $8)
+			RETURNING channel`,
+			e.Notification, int16(e.State), orNil(string(e.Reason)), orNil(e.Detail), ms(now), int16(e.Channel), e.SharedOnly, limit)
+		if ended, err = all(rows, err, one[message.Channel]); err != nil {
+			return err
+		}
+		counts := newTally()
+		for _, c := range ended {
+			counts.move(e.Notification, c, message.Queued, e.State)
+		}
+		return s.settle(ctx, tx, counts, now)
+	})
+	return ended, err
+}
+
+// AgainSlice queues up to limit deliveries in some states again, as if they were new. It returns the key of the last
+// one, 0 at the end.
+func (s *Store) AgainSlice(ctx context.Context, a courier.AgainArgs, limit int) (last message.DeliveryID, err error) {
+	err = s.Write(ctx, func(tx Tx) error {
+		now := s.now()
+		rows, err := tx.Query(ctx, `
+			SELECT id, channel, state FROM deliveries
+			WHERE notification = $1 AND id > $2 AND id <= $3 AND state IN (`+stateNumbers(a.States)+`) AND ($4 = 0 OR channel = $4)
+				AND server IS NOT NULL
+			ORDER BY id LIMIT $5`+s.lockRows(), a.Notification, int64(a.After), int64(a.Until), int16(a.Channel), limit)
+		list, err := all(rows, err, func(r Row) (d message.Delivery, err error) {
+			err = r.Scan(&d.ID, &d.Channel, &d.State)
+			return d, err
+		})
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		counts, ids := newTally(), make([]int64, len(list))
+		for i, d := range list {
+			counts.move(a.Notification, d.Channel, d.State, message.Queued)
+			ids[i], last = int64(d.ID), d.ID
+		}
+		_, err = tx.Exec(ctx, `
+			UPDATE deliveries SET state = 1, attempts = 0, due_at = $1, reason = NULL, detail = NULL, finished_at = 0
+			WHERE id IN (`+numbers(ids)+`)`, ms(now))
+		if err != nil {
+			return err
+		}
+		return s.settle(ctx, tx, counts, now)
+	})
+	return last, err
+}
+
+func stateNumbers(states []message.State) string {
+	keys := make([]int64, len(states))
+	for i, state := range states {
+		keys[i] = int64(state)
+	}
+	return numbers(keys)
+}
+
+// Overdue lists notifications and channels with open deliveries whose time is over.
+func (s *Store) Overdue(ctx context.Context, now time.Time) (list []courier.GiveUpArgs, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		rows, err := tx.Query(ctx, `SELECT `+notificationColumns+` FROM notifications WHERE state IN ('expanding', 'sending') AND started_at > 0`)
+		running, err := all(rows, err, scanNotification)
+		for _, n := range running {
+			for _, c := range message.Channels {
+				if now.After(n.ExpiresAt(c, n.StartedAt)) {
+					list = append(list, courier.GiveUpArgs{
+						Notification: n.Key, Channel: c, Reason: message.Expired, Detail: "It could not be handed over within its lifetime",
+					})
+				}
+			}
+		}
+		return err
+	})
+	return list, err
+}
+
+// CleanUp deletes up to limit finished deliveries of before a time, and reports how many; and what else has expired.
+func (s *Store) CleanUp(ctx context.Context, before time.Time, limit int) (found int, err error) {
+	err = s.Write(ctx, func(tx Tx) error {
+		rows, err := tx.Query(ctx, `
+			DELETE FROM deliveries WHERE id IN (
+				SELECT d.id FROM deliveries d JOIN notifications n ON n.key = d.notification
+				WHERE n.finished_at > 0 AND n.finished_at < $1 ORDER BY d.id LIMIT $2)
+			RETURNING id`, ms(before), limit)
+		ids, err := all(rows, err, one[int64])
+		found = len(ids)
+		if err == nil && found > 0 {
+			_, err = tx.Exec(ctx, `DELETE FROM attempts WHERE delivery IN (`+numbers(ids)+`)`)
+		}
+		return err
+	})
+	return found, err
+}
+
+// DeliveryFilter narrows a list of deliveries. The zero value asks nothing.
+type DeliveryFilter struct {
+	Channel message.Channel // 0 = all
+	State   []message.State
+	Search  string // a fragment of the device's name or id, the person's name or the address
+}
+
+const viewColumns = `d.id, d.notification, d.channel, d.state, COALESCE(d.device_key, 0), COALESCE(d.user_key, 0), d.address,
+	d.shared, d.attempts, d.due_at, COALESCE(d.slot_values, ''), COALESCE(d.reason, ''), COALESCE(d.detail, ''),
+	COALESCE(d.provider_id, ''), d.finished_at, n.id, COALESCE(v.id, ''), COALESCE(v.name, ''),
+	COALESCE(u.id, ''), COALESCE(u.display_name, ''), COALESCE(u.given_name, ''), COALESCE(u.surname, ''), COALESCE(u.username, ''),
+	COALESCE(s.name, ''), COALESCE(s.paused_until, 0)`
+
+const viewJoins = ` FROM deliveries d
+	JOIN notifications n ON n.key = d.notification
+	LEFT JOIN devices v ON v.key = d.device_key
+	LEFT JOIN users u ON u.key = d.user_key
+	LEFT JOIN servers s ON s.key = d.server`
+
+// ListDeliveries lists the deliveries of a notification, newest first.
+func (s *Store) ListDeliveries(ctx context.Context, scope access.Scope, id message.NotificationID, f DeliveryFilter, p Page) (list []message.DeliveryView, next string, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		n, err := findNotification(ctx, tx, scope, id)
+		if err != nil {
+			return err
+		}
+		batches, err := workingBatches(ctx, tx, n.Key)
+		if err != nil {
+			return err
+		}
+		q := s.query()
+		q.where("d.notification = %s", q.arg(n.Key))
+		s.filterDeliveries(q, f, batches)
+		list, next, err = s.views(ctx, tx, q, p)
+		for i := range list {
+			list[i].State = stateNow(list[i].Delivery, batches)
+		}
+		return err
+	})
+	return list, next, err
+}
+
+func (s *Store) filterDeliveries(q *query, f DeliveryFilter, batches []working) {
+	if f.Channel != 0 {
+		q.where("d.channel = %s", q.arg(int16(f.Channel)))
+	}
+	if len(f.State) > 0 {
+		conds := make([]string, len(f.State))
+		for i, state := range f.State {
+			conds[i] = stateCondition(state, batches)
+		}
+		q.where("%s", or(conds))
+	}
+	if f.Search != "" {
+		part := q.arg(strings.ToLower(f.Search))
+		var conds []string
+		for _, column := range []string{"v.name", "v.id", "u.display_name", "u.id", "d.address"} {
+			conds = append(conds, s.contains("LOWER(COALESCE("+column+", ''))", part))
+		}
+		q.where("%s", or(conds))
+	}
+}
+
+// stateCondition asks for a state as people see it: what is on the wire is sending, and queued no more.
+func stateCondition(state message.State, batches []working) string {
+	onWire := []string{}
+	for _, b := range batches {
+		onWire = append(onWire, fmt.Sprintf("d.id BETWEEN %d AND %d", b.first, b.last))
+	}
+	switch state {
+	case message.Queued:
+		return fmt.Sprintf("(d.state = 1 AND NOT (d.due_at = 0 AND %s))", or(onWire))
+	case message.Sending:
+		return fmt.Sprintf("(d.state = 2 OR d.state = 1 AND d.due_at = 0 AND %s)", or(onWire))
+	}
+	return fmt.Sprintf("d.state = %d", state)
+}
+
+func stateNow(d message.Delivery, batches []working) message.State {
+	if d.State != message.Queued || !d.DueAt.IsZero() {
+		return d.State
+	}
+	for _, b := range batches {
+		if d.ID >= b.first && d.ID <= b.last {
+			return message.Sending
+		}
+	}
+	return d.State
+}
+
+func (s *Store) views(ctx context.Context, tx Tx, q *query, p Page) ([]message.DeliveryView, string, error) {
+	tail, err := q.page(p, order{}, "d.id")
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := tx.Query(ctx, `SELECT `+viewColumns+viewJoins+` WHERE `+q.clause()+tail, q.args...)
+	list, err := all(rows, err, scanView)
+	list, next := cut(p, list, func(d message.DeliveryView) ([]string, int64) { return nil, int64(d.ID) })
+	return list, next, err
+}
+
+func scanView(r Row) (v message.DeliveryView, err error) {
+	var (
+		due, finished, pausedUntil int64
+		values                     string
+		u                          fleet.User
+	)
+	err = r.Scan(&v.ID, &v.Delivery.Notification, &v.Channel, &v.State, &v.Device, &v.User, &v.Address,
+		&v.Shared, &v.Attempts, &due, &values, &v.Reason, &v.Detail,
+		&v.ProviderID, &finished, &v.NotificationID, &v.DeviceID, &v.DeviceName,
+		&u.ID, &u.DisplayName, &u.GivenName, &u.Surname, &u.Username, &v.Server, &pausedUntil)
+	if err != nil {
+		return v, err
+	}
+	v.DueAt, v.FinishedAt = at(due), at(finished)
+	v.UserID, v.UserName = u.ID, u.Name()
+	if v.State == message.Queued && pausedUntil > due {
+		v.DueAt = at(pausedUntil) // it waits for its server
+	}
+	if values != "" {
+		err = json.Unmarshal([]byte(values), &v.Values)
+	}
+	return v, err
+}
+
+// DeviceDeliveries lists what a device got, newest first.
+func (s *Store) DeviceDeliveries(ctx context.Context, device int64, p Page) (list []message.DeliveryView, next string, err error) {
+	return s.deliveriesOf(ctx, "d.device_key = %s", device, p)
+}
+
+// UserDeliveries lists what a person got, newest first.
+func (s *Store) UserDeliveries(ctx context.Context, user int64, p Page) (list []message.DeliveryView, next string, err error) {
+	return s.deliveriesOf(ctx, "d.user_key = %s", user, p)
+}
+
+func (s *Store) deliveriesOf(ctx context.Context, condition string, key int64, p Page) (list []message.DeliveryView, next string, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		q := s.query()
+		q.where(condition, q.arg(key))
+		list, next, err = s.views(ctx, tx, q, p)
+		return err
+	})
+	return list, next, err
+}
+
+// Delivery reads one with its attempts, the oldest first.
+func (s *Store) Delivery(ctx context.Context, scope access.Scope, id message.DeliveryID) (v message.DeliveryView, attempts []message.Attempt, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		v, err = scanView(tx.QueryRow(ctx, `SELECT `+viewColumns+viewJoins+` WHERE d.id = $1`, int64(id)))
+		if errors.Is(err, ErrNoRows) || err == nil && !scope.All() {
+			return fmt.Errorf("delivery %s: %w", id, ErrNotFound)
+		}
+		if err != nil {
+			return err
+		}
+		batches, err := workingBatches(ctx, tx, v.Delivery.Notification)
+		if err != nil {
+			return err
+		}
+		v.State = stateNow(v.Delivery, batches)
+		rows, err := tx.Query(ctx, `SELECT at, server, reason, answer, detail FROM attempts WHERE delivery = $1 ORDER BY id`, int64(id))
+		attempts, err = all(rows, err, func(r Row) (a message.Attempt, err error) {
+			var when int64
+			err = r.Scan(&when, &a.Server, &a.Reason, &a.Answer, &a.Detail)
+			a.At = at(when)
+			return a, err
+		})
+		return err
+	})
+	return v, attempts, err
+}
