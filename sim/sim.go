@@ -1,0 +1,191 @@
+// Package sim starts simulators of the services that Heliograph sends through: Apple's push service, Firebase Cloud
+// Messaging, and a mail server, with a page that shows what arrived on phones and in mailboxes.
+//
+// They speak the real protocols on loopback, remember what they read, and fail on request (package control). Demo,
+// tests, crash tests and benchmarks use the same ones. No simulator imports a client of its service.
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+
+	"heliograph/sim/apns"
+	"heliograph/sim/authority"
+	"heliograph/sim/control"
+	"heliograph/sim/fcm"
+	"heliograph/sim/inbox"
+	"heliograph/sim/smtp"
+)
+
+// The names of the simulators, and the word for all of them.
+const (
+	APNs  = "apns"
+	FCM   = "fcm"
+	SMTP  = "smtp"
+	Inbox = "inbox" // the page; it comes with SMTP
+	All   = "all"
+)
+
+// Options are the variable parts of a Set; the zero value works.
+type Options struct {
+	CAFile string                    // where the authority's certificate is written; "" = nowhere
+	Logger *slog.Logger              // nil = silent
+	Names  func(token string) string // friendly names of phones on the page; nil = none
+
+	APNsAddr, FCMAddr, SMTPAddr, InboxAddr string // loopback only; "" = 127.0.0.1 and a free port
+
+	// StateDir keeps the authority, keys and accounts, so that simulators started again are the same to their clients.
+	// "" = fresh ones each time.
+	StateDir string
+}
+
+// Set is a group of running simulators with one authority.
+type Set struct {
+	ready Ready
+	apns  *apns.Server
+	fcm   *fcm.Server
+	smtp  *smtp.Server
+	inbox *inbox.Server
+}
+
+// Ready says where the simulators are and how to sign in to them; its JSON is the ready file of "heliograph sim".
+type Ready struct {
+	Sims        map[string]string `json:"sims"` // origin of each; of smtp host:port
+	Credentials Credentials       `json:"credentials"`
+	CAFile      string            `json:"ca_file"` // signs every https URL here
+	PID         int               `json:"pid"`
+}
+
+// Credentials are those that the simulators accept; nil = that simulator does not run.
+type Credentials struct {
+	APNs *apns.Credentials `json:"apns,omitempty"`
+	FCM  *FCMCredentials   `json:"fcm,omitempty"`
+}
+
+// FCMCredentials hold the text of the service account's JSON file.
+type FCMCredentials struct {
+	ServiceAccount string `json:"service_account"`
+}
+
+// Start starts the simulators that which names: "apns", "fcm", "smtp", or "all". What was started is stopped again when
+// one of them cannot start, or ctx is over.
+func Start(ctx context.Context, which []string, o Options) (*Set, error) {
+	for _, name := range which {
+		if !slices.Contains([]string{APNs, FCM, SMTP, All}, name) {
+			return nil, fmt.Errorf("simulator %q: must be one of apns, fcm, smtp, all", name)
+		}
+	}
+	if len(which) == 0 {
+		return nil, errors.New("no simulator was named: apns, fcm, smtp or all")
+	}
+	ca, err := authority.Open(o.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{ready: Ready{Sims: map[string]string{}, CAFile: o.CAFile, PID: os.Getpid()}}
+	for _, part := range []struct {
+		name  string
+		start func(*authority.Authority, Options) error
+	}{{APNs, s.startAPNs}, {FCM, s.startFCM}, {SMTP, s.startSMTP}} {
+		if !slices.Contains(which, part.name) && !slices.Contains(which, All) {
+			continue
+		}
+		if err := errors.Join(ctx.Err(), part.start(ca, o)); err != nil {
+			return nil, errors.Join(fmt.Errorf("starting the %s simulator: %w", part.name, err), s.Stop(context.WithoutCancel(ctx)))
+		}
+	}
+	if o.CAFile != "" {
+		if err := ca.WriteFile(o.CAFile); err != nil {
+			return nil, errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
+		}
+	}
+	return s, nil
+}
+
+func (s *Set) startAPNs(ca *authority.Authority, o Options) error {
+	credentials, err := apns.OpenCredentials(o.StateDir)
+	if err != nil {
+		return err
+	}
+	server, err := apns.Start(apns.Options{Addr: o.APNsAddr, Authority: ca, Credentials: credentials, Logger: o.Logger})
+	if err != nil {
+		return err
+	}
+	s.apns = server
+	s.ready.Sims[APNs] = server.URL()
+	s.ready.Credentials.APNs = &credentials
+	return nil
+}
+
+func (s *Set) startFCM(ca *authority.Authority, o Options) error {
+	account, err := fcm.OpenAccount(o.StateDir)
+	if err != nil {
+		return err
+	}
+	server, err := fcm.Start(fcm.Options{Addr: o.FCMAddr, Authority: ca, Account: account, Logger: o.Logger})
+	if err != nil {
+		return err
+	}
+	s.fcm = server
+	s.ready.Sims[FCM] = server.URL()
+	s.ready.Credentials.FCM = &FCMCredentials{ServiceAccount: server.ServiceAccount()}
+	return nil
+}
+
+// startSMTP comes last: the page shows what the others received.
+func (s *Set) startSMTP(ca *authority.Authority, o Options) error {
+	server, err := smtp.Start(smtp.Options{Addr: o.SMTPAddr, Authority: ca, Logger: o.Logger})
+	if err != nil {
+		return err
+	}
+	s.smtp = server
+	s.ready.Sims[SMTP] = server.Addr()
+	page := inbox.Options{Addr: o.InboxAddr, Mail: server, Names: o.Names, Logger: o.Logger, Magic: map[string][]control.Magic{SMTP: server.Magic()}}
+	if s.apns != nil {
+		page.Phones = append(page.Phones, s.apns)
+		page.Magic[APNs] = s.apns.Magic()
+	}
+	if s.fcm != nil {
+		page.Phones = append(page.Phones, s.fcm)
+		page.Magic[FCM] = s.fcm.Magic()
+	}
+	if s.inbox, err = inbox.Start(page); err != nil {
+		return err
+	}
+	s.ready.Sims[Inbox] = s.inbox.URL()
+	return nil
+}
+
+// Ready says where everything is.
+func (s *Set) Ready() Ready { return s.ready }
+
+// APNs is the push simulator of Apple; nil when it does not run.
+func (s *Set) APNs() *apns.Server { return s.apns }
+
+// FCM is the push simulator of Google; nil when it does not run.
+func (s *Set) FCM() *fcm.Server { return s.fcm }
+
+// SMTP is the mail simulator; nil when it does not run.
+func (s *Set) SMTP() *smtp.Server { return s.smtp }
+
+// Stop ends all of them. A second Stop does nothing.
+func (s *Set) Stop(ctx context.Context) error {
+	var errs []error
+	if s.inbox != nil {
+		errs = append(errs, s.inbox.Stop(ctx))
+	}
+	if s.smtp != nil {
+		errs = append(errs, s.smtp.Stop(ctx))
+	}
+	if s.fcm != nil {
+		errs = append(errs, s.fcm.Stop(ctx))
+	}
+	if s.apns != nil {
+		errs = append(errs, s.apns.Stop(ctx))
+	}
+	return errors.Join(errs...)
+}
