@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"heliograph/access"
 	"heliograph/channel"
 	"heliograph/fleet"
 	"heliograph/message"
@@ -66,7 +67,7 @@ func (c *Courier) page(ctx context.Context, p planned, args ExpandArgs, routes n
 }
 
 func (c *Courier) devices(ctx context.Context, p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
-	page, err := c.store.AudienceDevices(ctx, p.Audience, args.After, args.MaxDevice, pageSize)
+	page, err := c.store.AudienceDevices(ctx, access.Everything, p.Audience, args.After, args.MaxDevice, pageSize)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -122,7 +123,7 @@ func (c *Courier) people(ctx context.Context, p planned, args ExpandArgs, routes
 	if !p.plan.Uses(message.SMTP) {
 		return nil, nil, nil
 	}
-	page, err := c.store.AudiencePeople(ctx, p.Audience, args.After, args.MaxUser, pageSize)
+	page, err := c.store.AudiencePeople(ctx, access.Everything, p.Audience, args.After, args.MaxUser, pageSize)
 	if err != nil || len(page) == 0 {
 		return nil, args.phase(Addresses), err
 	}
@@ -136,26 +137,39 @@ func (c *Courier) people(ctx context.Context, p planned, args ExpandArgs, routes
 // stillToReach leaves out people who have a message by another way: by their devices when the text is made for
 // devices, or by a person with the same address when the text names nobody.
 func (c *Courier) stillToReach(ctx context.Context, p planned, page []fleet.Recipient) ([]fleet.Recipient, error) {
-	keys := make([]int64, len(page))
-	for i, r := range page {
-		keys[i] = r.User.Key
-	}
 	out := map[int64]bool{}
 	var err error
 	switch {
 	case p.plan.PerDevice(message.SMTP):
 		var before map[int64][]string
-		before, err = c.store.Addressed(ctx, p.Key, message.SMTP, keys)
+		before, err = c.store.Addressed(ctx, p.Key, message.SMTP, personKeys(page))
 		for key := range before {
 			out[key] = true
 		}
 	case p.plan.Shared(message.SMTP) && p.plan.ToPerson(message.SMTP):
-		out, err = c.store.SharingMail(ctx, p.Audience, keys)
+		out, err = c.store.EarlierWithMail(ctx, access.Everything, p.Audience, personMails(page))
 	}
 	if err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(page, func(r fleet.Recipient) bool { return out[r.User.Key] }), nil
+}
+
+func personKeys(page []fleet.Recipient) (keys []int64) {
+	for _, r := range page {
+		keys = append(keys, r.User.Key)
+	}
+	return keys
+}
+
+// personMails leaves out who has no address: each of them is told about.
+func personMails(page []fleet.Recipient) (list []fleet.PersonMail) {
+	for _, r := range page {
+		if r.User.Mail != "" {
+			list = append(list, fleet.PersonMail{Key: r.User.Key, Mail: r.User.Mail})
+		}
+	}
+	return list
 }
 
 func (c *Courier) addresses(p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {

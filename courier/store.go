@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"heliograph/access"
 	"heliograph/channel"
 	"heliograph/fleet"
 	"heliograph/message"
@@ -16,11 +17,11 @@ type Store interface {
 	Begin(ctx context.Context, key int64) (n message.Notification, maxDevice, maxUser int64, err error)
 	// NotificationByKey reads a notification without its counts.
 	NotificationByKey(ctx context.Context, key int64) (message.Notification, error)
-	// AudienceDevices and AudiencePeople read a page in the order of keys; empty at the end.
-	AudienceDevices(ctx context.Context, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error)
-	AudiencePeople(ctx context.Context, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error)
-	// SharingMail finds who of these people has the mail address of a person with a smaller key in the same audience.
-	SharingMail(ctx context.Context, a fleet.Audience, users []int64) (map[int64]bool, error)
+	// AudienceDevices and AudiencePeople read a page in the order of keys; one that is not full is the last.
+	AudienceDevices(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error)
+	AudiencePeople(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error)
+	// EarlierWithMail tells which of these people have the mail address of a person with a smaller key in the audience.
+	EarlierWithMail(ctx context.Context, scope access.Scope, a fleet.Audience, people []fleet.PersonMail) (map[int64]bool, error)
 	// Addressed lists the addresses that a notification already has deliveries for, by person.
 	Addressed(ctx context.Context, notification int64, c message.Channel, users []int64) (map[int64][]string, error)
 

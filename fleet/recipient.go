@@ -14,3 +14,9 @@ type TokenRoute struct {
 	Environment Environment
 	State       TokenState
 }
+
+// PersonMail is the mail address at which a person would be reached.
+type PersonMail struct {
+	Key  int64
+	Mail string
+}

@@ -148,21 +148,6 @@ func (q *query) text(value string, op fleet.Op, part string) string {
 	return "(" + value + " <> '' AND " + q.s.contains(value, q.arg(part)) + ")"
 }
 
-// Recipient is one of an audience: a device with its user and its token, or a person alone. Groups are left out.
-type Recipient struct {
-	Device *fleet.Device // nil = a person
-	User   *fleet.User   // nil = nobody's device
-	Token  *TokenRoute   // nil = the device has none
-}
-
-// TokenRoute is what chooses the provider of a token, and whether it can be used.
-type TokenRoute struct {
-	Provider    fleet.PushProvider
-	App         string
-	Environment fleet.Environment
-	State       fleet.TokenState
-}
-
 // audience is one audience compiled to SQL. Both predicates may be used in one statement, which begins with the words
 // of with.
 type audience struct {
@@ -309,8 +294,8 @@ const windowKeys = 100_000
 
 // AudienceDevices gives the next devices of an audience, by key: more than after, at most max, up to limit. Fewer than
 // limit means that there are no more.
-func (s *Store) AudienceDevices(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]Recipient, error) {
-	return s.windows(ctx, a, after, max, limit, func(tx Tx, after, max int64, limit int) ([]Recipient, error) {
+func (s *Store) AudienceDevices(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error) {
+	return s.windows(ctx, a, after, max, limit, func(tx Tx, after, max int64, limit int) ([]fleet.Recipient, error) {
 		c, err := s.compile(ctx, tx, scope, a)
 		if err != nil {
 			return nil, err
@@ -319,12 +304,12 @@ func (s *Store) AudienceDevices(ctx context.Context, scope access.Scope, a fleet
 			fmt.Sprintf(" AND d.key > %d AND d.key <= %d ORDER BY d.key LIMIT %d", after, max, limit)
 		rows, err := tx.Query(ctx, text, c.args...)
 		return all(rows, err, scanRecipient)
-	}, func(r Recipient) int64 { return r.Device.Key })
+	}, func(r fleet.Recipient) int64 { return r.Device.Key })
 }
 
 // AudiencePeople gives the next people of an audience, by key, like AudienceDevices.
-func (s *Store) AudiencePeople(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]Recipient, error) {
-	return s.windows(ctx, a, after, max, limit, func(tx Tx, after, max int64, limit int) ([]Recipient, error) {
+func (s *Store) AudiencePeople(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error) {
+	return s.windows(ctx, a, after, max, limit, func(tx Tx, after, max int64, limit int) ([]fleet.Recipient, error) {
 		c, err := s.compile(ctx, tx, scope, a)
 		if err != nil {
 			return nil, err
@@ -332,24 +317,24 @@ func (s *Store) AudiencePeople(ctx context.Context, scope access.Scope, a fleet.
 		text := c.with + `SELECT ` + userColumns + ` FROM users u WHERE ` + c.person +
 			fmt.Sprintf(" AND u.key > %d AND u.key <= %d ORDER BY u.key LIMIT %d", after, max, limit)
 		rows, err := tx.Query(ctx, text, c.args...)
-		return all(rows, err, func(r Row) (Recipient, error) {
+		return all(rows, err, func(r Row) (fleet.Recipient, error) {
 			u, err := scanUser(r)
-			return Recipient{User: &u}, err
+			return fleet.Recipient{User: &u}, err
 		})
-	}, func(r Recipient) int64 { return r.User.Key })
+	}, func(r fleet.Recipient) int64 { return r.User.Key })
 }
 
 // windows asks window after window of keys until limit rows are together. An audience that is written out by its lists
 // alone needs no windows: its ids lead to the rows.
 func (s *Store) windows(ctx context.Context, a fleet.Audience, after, max int64, limit int,
-	ask func(tx Tx, after, max int64, limit int) ([]Recipient, error), key func(Recipient) int64) (list []Recipient, err error) {
+	ask func(tx Tx, after, max int64, limit int) ([]fleet.Recipient, error), key func(fleet.Recipient) int64) (list []fleet.Recipient, err error) {
 	span := int64(windowKeys)
 	if a.Listed() {
 		span = max
 	}
 	for len(list) < limit && after < max {
 		end := min(max, after+span)
-		var part []Recipient
+		var part []fleet.Recipient
 		err := s.Read(ctx, func(tx Tx) (err error) {
 			part, err = ask(tx, after, end, limit-len(list))
 			return err
@@ -366,19 +351,19 @@ func (s *Store) windows(ctx context.Context, a fleet.Audience, after, max int64,
 const recipientUserColumns = `COALESCE(u.username, ''), COALESCE(u.domain, ''), COALESCE(u.display_name, ''), COALESCE(u.given_name, ''),
 	COALESCE(u.surname, ''), COALESCE(u.mail, ''), COALESCE(u.mobile, ''), COALESCE(u.language, ''), COALESCE(u.properties, '{}')`
 
-func scanRecipient(row Row) (Recipient, error) {
+func scanRecipient(row Row) (fleet.Recipient, error) {
 	d, u := new(deviceRow), new(userRow)
 	fields := append(d.fields(), &u.Key, &u.Username, &u.Domain, &u.DisplayName, &u.GivenName, &u.Surname, &u.Mail, &u.Mobile, &u.Language, &u.properties)
 	if err := row.Scan(fields...); err != nil {
-		return Recipient{}, err
+		return fleet.Recipient{}, err
 	}
 	device, err := d.device()
 	if err != nil {
-		return Recipient{}, err
+		return fleet.Recipient{}, err
 	}
-	r := Recipient{Device: &device}
+	r := fleet.Recipient{Device: &device}
 	if t := device.Push; t != nil {
-		r.Token = &TokenRoute{t.Provider, t.App, t.Environment, t.State}
+		r.Token = &fleet.TokenRoute{Provider: t.Provider, App: t.App, Environment: t.Environment, State: t.State}
 	}
 	if u.Key == 0 {
 		return r, nil
@@ -397,15 +382,9 @@ func (s *Store) HighestKeys(ctx context.Context) (device, user int64, err error)
 	return device, user, err
 }
 
-// PersonMail is the mail address at which a person would be reached.
-type PersonMail struct {
-	Key  int64
-	Mail string
-}
-
 // EarlierWithMail tells which of these people are left out of a shared text, because a person with a smaller key in the
 // same audience has the same address, letter by letter.
-func (s *Store) EarlierWithMail(ctx context.Context, scope access.Scope, a fleet.Audience, people []PersonMail) (map[int64]bool, error) {
+func (s *Store) EarlierWithMail(ctx context.Context, scope access.Scope, a fleet.Audience, people []fleet.PersonMail) (map[int64]bool, error) {
 	rows := make([][]any, len(people))
 	for i, p := range people {
 		rows[i] = []any{p.Key, p.Mail}

@@ -13,3 +13,5 @@ type Jobs interface {
 	PauseQueue(ctx context.Context, tx Tx, queue string) error
 	ResumeQueue(ctx context.Context, tx Tx, queue string) error
 }
+
+var _ courier.Store = (*Store)(nil)
