@@ -1,0 +1,106 @@
+package console
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"heliograph/access"
+	"heliograph/channel"
+	"heliograph/console/text"
+	"heliograph/web"
+)
+
+// Options of the console. What has no comment is required.
+type Options struct {
+	Accounts Accounts
+	Sessions scs.CtxStore // store.Sessions
+
+	Providers []channel.Provider // in the order of the Add menus: channel/all
+	Passwords *access.Passwords
+
+	Secure      bool             // the console is reached over TLS: cookies are marked so
+	DemoEntry   string           // secret of /enter/{secret}, which signs a visitor in at once; empty = there is none
+	DemoAccount string           // name of the account that it signs in as
+	DemoInbox   string           // URL of the page that shows simulated phones and mailboxes; empty = there is none
+	Version     string           // empty = unknown
+	Logger      *slog.Logger     // nil = silent
+	Metrics     *web.Metrics     // nil = not counted
+	Now         func() time.Time // nil = the machine's clock
+}
+
+// Accounts are the people who may sign in.
+type Accounts interface {
+	Account(ctx context.Context, id string) (access.Account, error)
+	AccountByName(ctx context.Context, name string) (access.Account, error)
+	AccountByLink(ctx context.Context, secret string) (access.Account, error)
+	SetPasswordByLink(ctx context.Context, secret, hash string) (access.Account, error)
+	SignedIn(ctx context.Context, id string) error
+}
+
+// console answers for all pages.
+type console struct {
+	Options
+	sessions  *scs.SessionManager
+	throttle  *access.Throttle
+	assets    *web.Assets
+	catalogue *text.Catalogue
+	demoHash  [sha256.Size]byte
+}
+
+//go:embed assets
+var assetFiles embed.FS
+
+// assetNames maps what pages ask for to files below assets.
+var assetNames = map[string]string{
+	"app.css":     "assets/app.css",
+	"app.js":      "assets/app.js",
+	"theme.js":    "assets/theme.js",
+	"plot.js":     "assets/plot.js",
+	"logo.svg":    "assets/logo.svg",
+	"tabler.css":  "assets/vendor/tabler/tabler.min.css",
+	"htmx.js":     "assets/vendor/htmx/htmx.min.js",
+	"htmx-sse.js": "assets/vendor/htmx-ext-sse/sse.min.js",
+	"uplot.js":    "assets/vendor/uplot/uPlot.iife.min.js",
+	"uplot.css":   "assets/vendor/uplot/uPlot.min.css",
+}
+
+// maxBody is the most that a form may send, in bytes: an Ad Hoc message with its audience, or a PEM chain.
+const maxBody = 1 << 20
+
+// New puts the console together. It answers for every path; see routes.go.
+func New(o Options) (http.Handler, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	assets, err := web.NewAssets(assetFiles, "/assets/", assetNames)
+	if err != nil {
+		return nil, err
+	}
+	c := &console{
+		Options:   o,
+		sessions:  web.NewSessions(o.Sessions, o.Secure),
+		throttle:  access.NewThrottle(o.Now),
+		assets:    assets,
+		catalogue: text.English,
+		demoHash:  sha256.Sum256([]byte(o.DemoEntry)),
+	}
+	mux := c.routes()
+	return web.Chain(mux,
+		web.Observe(mux, o.Logger, o.Metrics),
+		web.SecurityHeaders,
+		web.Compress,
+		web.Recover(c.fail),
+		web.SameOrigin(),
+		web.LimitBody(maxBody),
+		web.LoadSession(c.sessions, c.fail),
+	), nil
+}

@@ -1,0 +1,199 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"heliograph/access"
+	"heliograph/console/text"
+	"heliograph/web"
+)
+
+// page is what a handler shows: a struct with a templ method content.
+type page interface {
+	heading(ctx context.Context) heading
+	content() templ.Component
+}
+
+// heading says where in the console a page is.
+type heading struct {
+	Title   string
+	Nav     string  // which entry of the navigation is lit; see layout.templ
+	Parents []crumb // from the top down; none = it is at the top
+	Lead    string  // one sentence below the title; empty = none
+}
+
+// crumb leads back to a page above.
+type crumb struct{ Title, Path string }
+
+// view is who looks at a page, and how. Templates reach it through their context.
+type view struct {
+	account   access.Account // zero = nobody has signed in
+	theme     string         // light or dark; empty = as the system is
+	zone      *time.Location
+	now       time.Time
+	path      string // of the page
+	flash     flash
+	demoInbox string
+	catalogue *text.Catalogue
+	assets    *web.Assets
+}
+
+// flash is said once, on the page after an action.
+type flash struct{ Kind, Text string } // kind: success or danger
+
+type viewKey struct{}
+
+// viewOf is never nil: templates may be rendered alone, as in tests.
+func viewOf(ctx context.Context) *view {
+	if v, ok := ctx.Value(viewKey{}).(*view); ok {
+		return v
+	}
+	return &view{zone: time.UTC, now: time.Now(), catalogue: text.English}
+}
+
+// actor is who signed in, for the calls that the page makes.
+func actor(r *http.Request) access.Actor {
+	a := viewOf(r.Context()).account
+	return access.Actor{ID: a.ID, Name: a.Name, Role: a.Role, Scope: access.Everything}
+}
+
+// withView gives the handlers below it a view.
+func (c *console) withView(r *http.Request, account access.Account) *http.Request {
+	v := &view{
+		account:   account,
+		theme:     themeOf(r),
+		zone:      zoneOf(r),
+		now:       c.Now(),
+		path:      r.URL.Path,
+		demoInbox: c.DemoInbox,
+		catalogue: c.catalogue,
+		assets:    c.assets,
+	}
+	return r.WithContext(context.WithValue(r.Context(), viewKey{}, v))
+}
+
+func themeOf(r *http.Request) string {
+	if cookie, err := r.Cookie(themeCookie); err == nil && (cookie.Value == "light" || cookie.Value == "dark") {
+		return cookie.Value
+	}
+	return ""
+}
+
+// zoneOf is the time zone that app.js found in the browser; UTC when it never ran.
+func zoneOf(r *http.Request) *time.Location {
+	cookie, err := r.Cookie(zoneCookie)
+	if err != nil || len(cookie.Value) > 64 {
+		return time.UTC
+	}
+	name := strings.ReplaceAll(cookie.Value, "%2F", "/")
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return time.UTC
+	}
+	return zone
+}
+
+const (
+	themeCookie = "theme"
+	zoneCookie  = "zone"
+)
+
+// show writes a whole page.
+func (c *console) show(w http.ResponseWriter, r *http.Request, status int, p page) error {
+	v := viewOf(r.Context())
+	if v.account.ID != "" {
+		v.flash = c.takeFlash(r.Context())
+	}
+	return render(w, r, status, layout(p.heading(r.Context()), p.content()))
+}
+
+// showPart writes a piece of a page, for htmx to put in its place.
+func (c *console) showPart(w http.ResponseWriter, r *http.Request, part templ.Component) error {
+	return render(w, r, http.StatusOK, part)
+}
+
+// render writes a component only when the whole of it could be made, so that a failure can still become an error page.
+func render(w http.ResponseWriter, r *http.Request, status int, component templ.Component) error {
+	buffer := templ.GetBuffer()
+	defer templ.ReleaseBuffer(buffer)
+	if err := component.Render(r.Context(), buffer); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.Copy(w, buffer) // a client that went away is no error of ours
+	return nil
+}
+
+// goTo leads to another page after a form was taken. By script the whole page changes too.
+func goTo(w http.ResponseWriter, r *http.Request, path string) error {
+	if r.Header.Get("HX-Request") != "" {
+		w.Header().Set("HX-Redirect", path)
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	http.Redirect(w, r, path, http.StatusSeeOther)
+	return nil
+}
+
+// say puts one sentence on the next page.
+func (c *console) say(r *http.Request, kind, text string) {
+	c.sessions.Put(r.Context(), "flash", kind+":"+text)
+}
+
+func (c *console) takeFlash(ctx context.Context) flash {
+	kind, text, _ := strings.Cut(c.sessions.PopString(ctx, "flash"), ":")
+	return flash{kind, text}
+}
+
+// handler makes an http.Handler of one that returns errors. Nobody needs to have signed in.
+func (c *console) handler(h web.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		account, err := c.signedIn(r.Context())
+		if err != nil {
+			c.fail(w, r, err)
+			return
+		}
+		r = c.withView(r, account)
+		if err := h(w, r); err != nil {
+			c.fail(w, r, err)
+		}
+	})
+}
+
+// private is handler for those who have signed in; others are led to the sign-in page and back.
+func (c *console) private(h web.Handler) http.Handler {
+	return c.handler(func(w http.ResponseWriter, r *http.Request) error {
+		if viewOf(r.Context()).account.ID == "" {
+			return c.askToSignIn(w, r)
+		}
+		return h(w, r)
+	})
+}
+
+// fail is the one place where an error becomes a page.
+func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := web.Status(err)
+	if status >= http.StatusInternalServerError {
+		c.Logger.ErrorContext(r.Context(), "a page failed", "error", err)
+	}
+	if r.Context().Value(viewKey{}) == nil {
+		r = c.withView(r, access.Account{})
+	}
+	p := errorPage{Status: status}
+	var known *web.StatusError
+	if errors.As(err, &known) && known != web.ErrNotFound && known != web.ErrForbidden {
+		p.Detail = known.Text
+	}
+	if renderErr := render(w, r, status, layout(p.heading(r.Context()), p.content())); renderErr != nil {
+		c.Logger.ErrorContext(r.Context(), "the error page failed", "error", renderErr)
+		http.Error(w, http.StatusText(status), status)
+	}
+}

@@ -1,0 +1,5 @@
+package text
+
+var dashboard = map[string]string{
+	"dashboard.title": "Dashboard",
+}

@@ -1,0 +1,3 @@
+package text
+
+var settings = map[string]string{}
