@@ -97,7 +97,7 @@ func (a *Authority) Pool() *x509.CertPool {
 // WriteFile writes the authority's certificate (PEM) to path, whole or not at all.
 func (a *Authority) WriteFile(path string) error {
 	if err := writeWhole(path, a.PEM(), 0o644); err != nil {
-		return fmt.Errorf("writing the simulators' authority: %w", err)
+		return fmt.Errorf("writing the simulators' authority to %s: %w", path, err)
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func (s *Server) handler() (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /", http.FileServerFS(files))
+	mux.Handle("/", http.FileServerFS(files))
 	mux.HandleFunc("GET /_sim/phones", s.servePhones)
 	mux.HandleFunc("GET /_sim/mailboxes", s.serveMailboxes)
 	mux.HandleFunc("GET /magic", s.serveMagic)

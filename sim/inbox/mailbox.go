@@ -145,4 +145,3 @@ func (b *Mailbox) matching(query string) []Mail {
 	}
 	return found
 }
-
