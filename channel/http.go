@@ -77,6 +77,21 @@ type tlsError struct{ err error }
 func (e *tlsError) Error() string { return "TLS: " + e.err.Error() }
 func (e *tlsError) Unwrap() error { return e.err }
 
+// EndedByTLS reports whether the other side ended a connection with a TLS alert. With TLS 1.3 that is how a client
+// certificate is refused: after the client believes that all is well.
+func EndedByTLS(err error) bool {
+	_, ok := alertOf(err)
+	return ok
+}
+
+func alertOf(err error) (string, bool) {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" { // crypto/tls has no other mark
+		return op.Err.Error(), true
+	}
+	return "", false
+}
+
 // errLinkLocal is the answer of RefuseLinkLocal.
 var errLinkLocal = errors.New("link-local addresses are not allowed")
 
@@ -167,7 +182,6 @@ func ConnectFailure(host string, err error) message.Failure {
 func explain(err error) (message.Reason, string) {
 	var (
 		secure *tlsError
-		alert  tls.AlertError
 		lookup *net.DNSError
 		netErr net.Error
 	)
@@ -177,7 +191,7 @@ func explain(err error) (message.Reason, string) {
 		return message.Unreachable, "it has a link-local address, and those are not allowed"
 	case timeout && errors.As(err, &secure):
 		return message.Timeout, "it did not finish TLS in time"
-	case errors.As(err, &secure), errors.As(err, &alert):
+	case errors.As(err, &secure), EndedByTLS(err):
 		return message.TLS, explainTLS(err)
 	case errors.As(err, &lookup) && lookup.IsNotFound:
 		return message.Unreachable, "there is no such name in DNS"
@@ -198,8 +212,8 @@ func explainTLS(err error) string {
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError
 		invalid   x509.CertificateInvalidError
-		alert     tls.AlertError
 	)
+	alert, alerted := alertOf(err)
 	switch {
 	case errors.As(err, &authority):
 		return "its certificate is signed by an authority that is not trusted; add that authority's certificate to Trusted CA"
@@ -209,8 +223,8 @@ func explainTLS(err error) string {
 		return "its certificate has expired or is not valid yet"
 	case errors.As(err, &invalid):
 		return "its certificate is not valid"
-	case errors.As(err, &alert):
-		return "it ended TLS with the alert " + strconv.Quote(alert.Error())
+	case alerted:
+		return "it ended TLS with " + strconv.Quote(strings.TrimPrefix(alert, "tls: "))
 	}
 	var secure *tlsError
 	if errors.As(err, &secure) {

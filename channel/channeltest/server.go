@@ -1,6 +1,7 @@
 package channeltest
 
 import (
+	"crypto/tls"
 	"encoding/pem"
 	"io"
 	"log"
@@ -26,8 +27,11 @@ func (s *Server) Conns() int { return int(s.conns.Load()) }
 // Close ends it and every connection. The test's end closes it too.
 func (s *Server) Close() { s.close() }
 
+// AskForCertificate is an option of NewServer: clients may show a certificate.
+func AskForCertificate(c *tls.Config) { c.ClientAuth = tls.RequestClientCert }
+
 // NewServer serves a handler that allows a number of streams on each connection; 0 = 250.
-func NewServer(t testing.TB, streams int, handler http.Handler) *Server {
+func NewServer(t testing.TB, streams int, handler http.Handler, options ...func(*tls.Config)) *Server {
 	t.Helper()
 	s := &Server{}
 	web := httptest.NewUnstartedServer(handler)
@@ -42,6 +46,10 @@ func NewServer(t testing.TB, streams int, handler http.Handler) *Server {
 		if count != nil {
 			count(c, state)
 		}
+	}
+	web.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	for _, option := range options {
+		option(web.TLS)
 	}
 	web.StartTLS()
 	s.URL = web.URL

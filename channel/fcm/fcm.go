@@ -116,9 +116,8 @@ func payload(m message.Message, now time.Time) []byte {
 	tail := appendAndroid(make([]byte, 0, 256), m, now)
 	body := make([]byte, 0, 128+len(m.Address)+len(m.Subject)+len(m.Text)+len(tail))
 	body = append(body, `{"message":{"token":`...)
-	before := len(body)
 	body = channel.AppendJSON(body, m.Address)
-	room := maxPayload + len(body) - before
+	room := maxPayload + len(m.Address)
 	body = append(body, `,"notification":{`...)
 	if m.Subject != "" {
 		body = append(body, `"title":`...)

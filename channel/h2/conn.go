@@ -40,9 +40,8 @@ func (c *conn) reserve() bool {
 func (c *conn) unreserve() { c.cc.Release() }
 
 // settle ends the try of a cold connection.
-func (c *conn) settle(answered bool) {
-	if answered {
-		c.heard.Store(time.Now().UnixNano())
+func (c *conn) settle(welcome bool) {
+	if welcome {
 		c.warmth.CompareAndSwap(trying, warm)
 		return
 	}

@@ -4,7 +4,7 @@
 // whenever they are busy. So a Pool counts streams exactly: a request takes a free stream of a connection that is there,
 // or waits for one; only when all are taken does the pool open one more connection, one at a time, up to its limit. A
 // new connection carries a single request until that was answered: by then the host has said how many streams it
-// allows, and has seen one credential that it knows.
+// allows, and has accepted the credential.
 //
 // A request that certainly was not acted upon (its connection broke before it was written, or the host refused the
 // stream) goes again on another connection, and nobody hears of it. One that may have been acted upon does not: its
@@ -267,8 +267,8 @@ func (p *Pool) changed(c *conn) {
 }
 
 // finish gives a stream back.
-func (p *Pool) finish(c *conn, answered bool) {
-	c.settle(answered)
+func (p *Pool) finish(c *conn, welcome bool) {
+	c.settle(welcome)
 	if c.busy.Add(-1) == 0 && (c.retired.Load() || p.closed.Load()) {
 		p.drop(c)
 	}
@@ -296,11 +296,19 @@ func (p *Pool) remove(c *conn) {
 	p.conns.Store(&conns)
 }
 
-// turnedAway is the failure of a request that no connection would take.
-func (p *Pool) turnedAway() *message.Failure {
+// turnedAway is the failure of a request that no connection would take. A host from which nothing was heard at all
+// cannot be reached; one that spoke is in trouble.
+func (p *Pool) turnedAway(heard bool) *message.Failure {
+	if !heard {
+		return &message.Failure{
+			Reason: message.Unreachable,
+			Scope:  message.WholeServer,
+			Detail: p.endpoint.Host + " closes connections as soon as they are open; if it asks for a certificate, it may want another one.",
+		}
+	}
 	return &message.Failure{
 		Reason: message.ServerError,
 		Scope:  message.Trouble,
-		Detail: fmt.Sprintf("%s closed %d connections before it took the message.", p.endpoint.Host, tries),
+		Detail: fmt.Sprintf("%s turned the message away %d times.", p.endpoint.Host, tries),
 	}
 }

@@ -230,6 +230,19 @@ func TestEndlessGoAway(t *testing.T) {
 	}
 }
 
+func TestClosedAtOnce(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	s := channeltest.NewPeers(t, 100, func(int, *channeltest.Peer) {})
+	defer s.Close()
+	p := newPool(t, s, Options{})
+	defer p.Close()
+	_, f := do(p)
+	// Whether the request was still written is the kernel's choice.
+	if f == nil || f.Scope != message.WholeServer && f.Scope != message.LostAnswer {
+		t.Errorf("got %+v", f)
+	}
+}
+
 func want(t *testing.T, p *Pool, scope message.Scope, reason message.Reason) {
 	t.Helper()
 	_, f := do(p)

@@ -2,7 +2,6 @@ package h2
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +43,7 @@ const tries = 3
 // A failure is of the whole server when it cannot be reached (unreachable, timeout, tls), a lost answer when the request
 // was written and no answer came, and a trouble when the host turned it away on every connection.
 func (p *Pool) Do(ctx context.Context, r Request) (Answer, *message.Failure) {
+	heard := false
 	for range tries {
 		c, failure := p.acquire(ctx)
 		if c == nil {
@@ -53,8 +53,9 @@ func (p *Pool) Do(ctx context.Context, r Request) (Answer, *message.Failure) {
 		if !again {
 			return answer, failure
 		}
+		heard = heard || c.heard.Load() != 0 || failure == refusal
 	}
-	return Answer{}, p.turnedAway()
+	return Answer{}, p.turnedAway(heard)
 }
 
 // send does one try. again says that the host certainly did not act upon the request.
@@ -69,9 +70,20 @@ func (p *Pool) send(c *conn, r Request) (a Answer, failure *message.Failure, aga
 		p.finish(c, false)
 		return Answer{}, failure, again
 	}
+	c.heard.Store(time.Now().UnixNano())
 	a = Answer{Status: resp.StatusCode, Header: resp.Header, Body: readBody(resp), pool: p, conn: c}
-	p.finish(c, true)
+	p.finish(c, welcomes(a.Status))
 	return a, nil, false
+}
+
+// welcomes reports whether an answer shows that more requests are welcome: those that speak of the credential or of the
+// service do not.
+func welcomes(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		return false
+	}
+	return status < http.StatusInternalServerError
 }
 
 func (p *Pool) request(ctx context.Context, r Request, b *body) *http.Request {
@@ -97,6 +109,9 @@ func readBody(resp *http.Response) []byte {
 	return data
 }
 
+// refusal stands for the failure of a request that the host turned away in so many words.
+var refusal = new(message.Failure)
+
 // failed judges a request without an answer.
 func (p *Pool) failed(c *conn, err error, written bool, start time.Time) (f *message.Failure, again bool) {
 	late := errors.Is(err, context.DeadlineExceeded)
@@ -109,11 +124,13 @@ func (p *Pool) failed(c *conn, err error, written bool, start time.Time) (f *mes
 		return &failure, false
 	case late:
 		return p.lost("did not answer within " + p.answer.String()), false
-	case errors.As(err, new(tls.AlertError)):
+	case channel.EndedByTLS(err):
 		failure := channel.ConnectFailure(p.endpoint.Host, err)
 		return &failure, false
-	case !written || notTaken(err) != no:
+	case !written:
 		return nil, true
+	case notTaken(err) != no:
+		return refusal, true
 	}
 	return p.lost("broke the connection before it answered"), false
 }
