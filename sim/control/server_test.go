@@ -35,10 +35,10 @@ func TestActionsOnTheWire(t *testing.T) {
 		{Rule{Action: Reset}, "", syscall.ECONNRESET, []int{0}},
 	} {
 		t.Run(string(c.rule.Action), func(t *testing.T) {
-			var recorded []int
+			history := NewHistory[struct{}](0)
 			conn := dial(t, func(s *Server, w http.ResponseWriter, r *http.Request) {
 				reply := Reply{Status: http.StatusTeapot, Body: []byte("short and stout")}
-				s.Exchange(w, r, reply, c.rule, func(status int, _ string) { recorded = append(recorded, status) })
+				s.Exchange(w, r, reply, c.rule, func(status int, reason string) { history.Add(status, reason, struct{}{}) })
 			})
 			got, err := readUntil(conn, []byte("stout"))
 			if !bytes.HasPrefix(got, []byte(c.want)) || c.want == "" && len(got) > 0 {
@@ -49,6 +49,10 @@ func TestActionsOnTheWire(t *testing.T) {
 			}
 			if !errors.Is(err, c.ends) {
 				t.Errorf("reading ended with %v, want %v", err, c.ends)
+			}
+			var recorded []int
+			for _, entry := range history.Newest(9).Entries {
+				recorded = append(recorded, entry.Status)
 			}
 			if len(recorded) != len(c.recorded) || len(recorded) == 1 && recorded[0] != c.recorded[0] {
 				t.Errorf("recorded %v, want %v", recorded, c.recorded)
