@@ -96,8 +96,8 @@ func (c *Courier) place() notice.Place {
 	return notice.Place{Location: c.options.Location, Language: textLanguage}
 }
 
-// plans keeps the parsed texts of the notifications that are being sent. A plan never changes, so an old one is as good
-// as a new one; the cache is emptied when it grows beyond what is sent at a time.
+// plans keeps the parsed texts of the notifications that are being sent, for a few seconds each; it is emptied when it
+// grows beyond what is sent at a time.
 type plans struct {
 	mu   sync.Mutex
 	list map[int64]planned
@@ -106,16 +106,20 @@ type plans struct {
 type planned struct {
 	message.Notification
 	plan *notice.Plan
+	read time.Time
 }
 
-const plansKept = 64
+const (
+	plansKept = 64
+	planFresh = 5 * time.Second
+)
 
 // planOf reads a notification and makes its texts ready. State and counts of what it returns may be old.
 func (c *Courier) planOf(ctx context.Context, key int64) (planned, error) {
 	c.plans.mu.Lock()
 	p, ok := c.plans.list[key]
 	c.plans.mu.Unlock()
-	if ok && !p.StartedAt.IsZero() {
+	if ok && c.options.Now().Sub(p.read) < planFresh {
 		return p, nil
 	}
 	n, err := c.store.NotificationByKey(ctx, key)
@@ -130,7 +134,7 @@ func (c *Courier) keepPlan(n message.Notification) (planned, error) {
 	if err != nil {
 		return planned{}, err
 	}
-	p := planned{n, plan}
+	p := planned{n, plan, c.options.Now()}
 	c.plans.mu.Lock()
 	defer c.plans.mu.Unlock()
 	if c.plans.list == nil || len(c.plans.list) >= plansKept {

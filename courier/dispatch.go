@@ -153,7 +153,7 @@ func (c *Courier) sort(ctx context.Context, parcels []Parcel, results *Results) 
 		if err != nil {
 			return nil, nil, err
 		}
-		expires := n.ExpiresAt(p.Channel, n.StartedAt)
+		expires := n.ExpiresAt(p.Channel)
 		if end, over := c.over(p, expires); over {
 			results.List = append(results.List, end)
 			continue

@@ -29,6 +29,7 @@ type Notification struct {
 	CreatedAt   time.Time
 	SendAt      time.Time     // zero = at once
 	StartedAt   time.Time     // zero = not yet
+	RetriedAt   time.Time     // when somebody asked for another try; zero = never
 	FinishedAt  time.Time     // zero = not yet
 	ExpiresIn   time.Duration // 0 = the channel's own lifetime
 	RequestedBy string        // who asked: an administrator's or a token's name
@@ -42,8 +43,13 @@ const (
 	OtherLifetime = 72 * time.Hour
 )
 
-// ExpiresAt is when the notification's deliveries on a channel are given up. start is when it started.
-func (n Notification) ExpiresAt(c Channel, start time.Time) time.Time {
+// ExpiresAt is when the notification's deliveries on a channel are given up: its lifetime after it started, or after
+// somebody asked for another try.
+func (n Notification) ExpiresAt(c Channel) time.Time {
+	start := n.StartedAt
+	if n.RetriedAt.After(start) {
+		start = n.RetriedAt
+	}
 	switch {
 	case n.ExpiresIn > 0:
 		return start.Add(n.ExpiresIn)

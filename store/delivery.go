@@ -12,7 +12,6 @@ import (
 	"heliograph/courier"
 	"heliograph/fleet"
 	"heliograph/message"
-	"heliograph/seal"
 )
 
 // DeliveryKeys reserves n keys of deliveries and returns the first. What is not used stays unused.
@@ -155,17 +154,9 @@ func (s *Store) scanParcel(r Row) (p courier.Parcel, err error) {
 		err = json.Unmarshal([]byte(values), &p.Values)
 	}
 	if err == nil && p.TokenState == fleet.TokenLive {
-		p.Token, err = s.openToken(tokenDevice, sealed)
+		p.Token, err = s.OpenToken(tokenDevice, sealed)
 	}
 	return p, err
-}
-
-func (s *Store) openToken(device int64, sealed []byte) (string, error) {
-	token, err := s.keys.Open(seal.PushToken, tokenPlace(device), sealed)
-	if err != nil {
-		return "", fmt.Errorf("the push token of device %d: %w", device, err)
-	}
-	return string(token), nil
 }
 
 // resultRow is one result as SaveResults hands it to the database, in JSON.
@@ -442,7 +433,7 @@ func (s *Store) Overdue(ctx context.Context, now time.Time) (list []courier.Give
 		running, err := all(rows, err, scanNotification)
 		for _, n := range running {
 			for _, c := range message.Channels {
-				if now.After(n.ExpiresAt(c, n.StartedAt)) {
+				if now.After(n.ExpiresAt(c)) {
 					list = append(list, courier.GiveUpArgs{
 						Notification: n.Key, Channel: c, Reason: message.Expired, Detail: "It could not be handed over within its lifetime",
 					})

@@ -10,18 +10,37 @@ import (
 
 	"heliograph/access"
 	"heliograph/courier"
+	"heliograph/intake"
 	"heliograph/message"
 )
 
-const notificationColumns = `key, id, state, audience, content, template, requested_by, lane, created_at, send_at, started_at, finished_at, expires_in`
+const notificationColumns = `key, id, state, audience, content, template, requested_by, lane, created_at, send_at, started_at, retried_at, finished_at, expires_in`
 
-// PutNotification stores a new notification with its first job.
-func (s *Store) PutNotification(ctx context.Context, n message.Notification, jobs func(key int64) []courier.Job) (message.Notification, error) {
-	err := s.Write(ctx, func(tx Tx) (err error) {
-		n, err = s.putNotification(ctx, tx, n, jobs)
-		return err
-	})
-	return n, err
+// PutNotification stores a new notification with its first jobs, and the answer to the request when it may come again.
+// replayed means that an equal request was faster, and nothing was stored. ErrOtherBody when its key came with another.
+func (s *Store) PutNotification(ctx context.Context, n message.Notification, jobs func(key int64) []courier.Job, once *intake.Idempotency) (stored message.Notification, replayed bool, err error) {
+	for range 2 { // of two equal requests at the same moment the slower one finds the other's answer
+		err = s.Write(ctx, func(tx Tx) error {
+			if stored, err = s.putNotification(ctx, tx, n, jobs); err != nil || once == nil {
+				return err
+			}
+			status, location, body := once.Answer(stored)
+			return idempotencySave(ctx, tx, once.TokenID, once.Key, once.BodyHash, Answer{status, location, body}, s.now())
+		})
+		if once == nil || !errors.Is(err, ErrConflict) {
+			return stored, false, err
+		}
+		if replayed, err = s.Answered(ctx, *once); replayed || err != nil {
+			return stored, replayed, err
+		}
+	}
+	return stored, false, err
+}
+
+// Answered reports whether a request came before with the same body. ErrOtherBody when it was another request.
+func (s *Store) Answered(ctx context.Context, once intake.Idempotency) (bool, error) {
+	_, ok, err := s.KeptAnswer(ctx, once.TokenID, once.Key, once.BodyHash)
+	return ok, err
 }
 
 func (s *Store) putNotification(ctx context.Context, tx Tx, n message.Notification, jobs func(key int64) []courier.Job) (message.Notification, error) {
@@ -47,12 +66,12 @@ func (s *Store) putNotification(ctx context.Context, tx Tx, n message.Notificati
 
 func scanNotification(r Row) (n message.Notification, err error) {
 	var audience, content []byte
-	var created, sendAt, started, finished, expires int64
-	err = r.Scan(&n.Key, &n.ID, &n.State, &audience, &content, &n.Template, &n.RequestedBy, &n.Lane, &created, &sendAt, &started, &finished, &expires)
+	var created, sendAt, started, retried, finished, expires int64
+	err = r.Scan(&n.Key, &n.ID, &n.State, &audience, &content, &n.Template, &n.RequestedBy, &n.Lane, &created, &sendAt, &started, &retried, &finished, &expires)
 	if err != nil {
 		return n, err
 	}
-	n.CreatedAt, n.SendAt, n.StartedAt, n.FinishedAt = at(created), at(sendAt), at(started), at(finished)
+	n.CreatedAt, n.SendAt, n.StartedAt, n.RetriedAt, n.FinishedAt = at(created), at(sendAt), at(started), at(retried), at(finished)
 	n.ExpiresIn = time.Duration(expires) * time.Millisecond
 	return n, errors.Join(json.Unmarshal(audience, &n.Audience), json.Unmarshal(content, &n.Content))
 }
@@ -250,6 +269,33 @@ func (s *Store) CancelNotification(ctx context.Context, scope access.Scope, id m
 		}
 		return s.jobs.Insert(ctx, tx, courier.Job{Args: courier.CancelArgs{Notification: n.Key}, Queue: courier.Control, Lane: courier.Urgent, Once: true})
 	})
+}
+
+// RetryNotification queues what failed or is unknown again, and returns how many deliveries that are.
+func (s *Store) RetryNotification(ctx context.Context, scope access.Scope, id message.NotificationID, states []message.State, c message.Channel) (count int64, err error) {
+	err = s.Write(ctx, func(tx Tx) error {
+		n, err := findNotification(ctx, tx, scope, id)
+		if err != nil {
+			return err
+		}
+		var last int64
+		err = tx.QueryRow(ctx, `
+			SELECT COUNT(*), COALESCE(MAX(id), 0) FROM deliveries
+			WHERE notification = $1 AND state IN (`+stateNumbers(states)+`) AND ($2 = 0 OR channel = $2) AND server IS NOT NULL`,
+			n.Key, int16(c)).Scan(&count, &last)
+		if err != nil || count == 0 {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			UPDATE notifications SET state = CASE WHEN state = 'expanding' THEN state ELSE 'sending' END, retried_at = $2, finished_at = 0
+			WHERE key = $1`, n.Key, ms(s.now()))
+		if err != nil {
+			return err
+		}
+		args := courier.AgainArgs{Notification: n.Key, Channel: c, States: states, Until: message.DeliveryID(last)}
+		return s.jobs.Insert(ctx, tx, courier.Job{Args: args, Queue: courier.Control, Lane: courier.Urgent})
+	})
+	return count, err
 }
 
 // settle writes changes of counts, and ends the notification when nothing of it is open any more. Counters come last

@@ -138,3 +138,23 @@ func (s *Store) putTokens(ctx context.Context, tx Tx, rows [][]any) error {
 	}
 	return nil
 }
+
+// DeviceToken opens the live push token of a device. ErrNotFound when the device has none.
+func (s *Store) DeviceToken(ctx context.Context, scope access.Scope, id fleet.DeviceID) (t fleet.PushToken, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		var key, arrived int64
+		var sealed []byte
+		err := tx.QueryRow(ctx, `
+			SELECT t.device_key, t.provider, t.app, t.environment, t.token, t.arrived_at, t.state
+			FROM push_tokens t JOIN devices d ON d.key = t.device_key
+			WHERE d.id = $1 AND t.state = 'live' AND `+deviceScope(scope, "d"), string(id)).
+			Scan(&key, &t.Provider, &t.App, &t.Environment, &sealed, &arrived, &t.State)
+		if err != nil {
+			return notFound(err)
+		}
+		t.Arrived = at(arrived)
+		t.Token, err = s.OpenToken(key, sealed)
+		return err
+	})
+	return t, err
+}

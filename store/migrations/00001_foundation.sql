@@ -139,6 +139,7 @@ CREATE TABLE notifications (
     created_at   BIGINT NOT NULL,
     send_at      BIGINT NOT NULL DEFAULT 0,
     started_at   BIGINT NOT NULL DEFAULT 0,
+    retried_at   BIGINT NOT NULL DEFAULT 0, -- somebody asked for another try; lifetimes count from here
     finished_at  BIGINT NOT NULL DEFAULT 0,
     expires_in   BIGINT NOT NULL DEFAULT 0, -- milliseconds; 0 = the channel's lifetime
     open         BIGINT NOT NULL DEFAULT 0  -- deliveries that are queued; kept with the counts

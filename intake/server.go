@@ -1,0 +1,332 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"heliograph/access"
+	"heliograph/channel"
+	"heliograph/fleet"
+	"heliograph/message"
+)
+
+// ServerInput is a server as somebody fills it in. Settings are the kind's own fields; a secret that is absent keeps
+// what is stored, null clears it. Any other field that is absent goes back to its default.
+type ServerInput struct {
+	Kind        string
+	Name        string
+	Description string
+	Active      *bool // nil: as it is; a new one is active when it is the first of its kind
+	Settings    map[string]json.RawMessage
+}
+
+const (
+	maxServerName        = 128
+	maxServerDescription = 1000
+)
+
+func (d *Door) provider(kind string) (channel.Provider, bool) {
+	for _, p := range d.options.Providers {
+		if p.Kind == kind {
+			return p, true
+		}
+	}
+	return channel.Provider{}, false
+}
+
+// Servers lists the servers of some kinds; all without one.
+func (d *Door) Servers(ctx context.Context, kinds ...string) ([]channel.Server, error) {
+	return d.store.Servers(ctx, kinds...)
+}
+
+// Server reads one server.
+func (d *Door) Server(ctx context.Context, id string) (channel.Server, error) {
+	return d.store.Server(ctx, id)
+}
+
+// CreateServer stores a new server.
+func (d *Door) CreateServer(ctx context.Context, actor access.Actor, in ServerInput) (channel.Server, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return channel.Server{}, err
+	}
+	v, err := d.fill(channel.Server{ID: id.String(), Kind: in.Kind}, in)
+	if err != nil {
+		return v, err
+	}
+	return d.putServer(ctx, actor, v, "server created")
+}
+
+// UpdateServer replaces a server's settings. Its kind stays.
+func (d *Door) UpdateServer(ctx context.Context, actor access.Actor, id string, in ServerInput) (channel.Server, error) {
+	before, err := d.store.Server(ctx, id)
+	if err != nil {
+		return before, err
+	}
+	if in.Kind != "" && in.Kind != before.Kind {
+		return before, wrong("/kind", "cannot be changed: add another server instead")
+	}
+	v, err := d.fill(before, in)
+	if err != nil {
+		return v, err
+	}
+	return d.putServer(ctx, actor, v, "server changed")
+}
+
+func (d *Door) putServer(ctx context.Context, actor access.Actor, v channel.Server, what string) (channel.Server, error) {
+	v, err := d.store.PutServer(ctx, v)
+	if err == nil {
+		d.options.Logger.Info(what, "server", v.Name, "kind", v.Kind, "by", actor.Name)
+	}
+	return v, err
+}
+
+// fill lays the input over a server and checks all of it.
+func (d *Door) fill(v channel.Server, in ServerInput) (channel.Server, error) {
+	p, ok := d.provider(v.Kind)
+	if !ok {
+		return v, wrong("/kind", "must be one of: %s", strings.Join(d.kinds(), ", "))
+	}
+	problems := checkNames(in)
+	settings, err := fillSettings(p, v.Settings, in.Settings)
+	var refused *Refused
+	switch {
+	case errors.As(err, &refused):
+		return v, refuse(append(problems, refused.Problems...))
+	case err != nil:
+		return v, err
+	}
+	for _, one := range settings.Check() {
+		problems = append(problems, Problem{"/" + one.Field, one.Detail})
+	}
+	v.Name, v.Description, v.Settings = strings.TrimSpace(in.Name), in.Description, settings
+	if in.Active != nil {
+		v.Active = *in.Active
+	}
+	return v, refuse(problems)
+}
+
+func (d *Door) kinds() (kinds []string) {
+	for _, p := range d.options.Providers {
+		kinds = append(kinds, p.Kind)
+	}
+	return kinds
+}
+
+func checkNames(in ServerInput) (list []Problem) {
+	switch name := strings.TrimSpace(in.Name); {
+	case name == "":
+		list = append(list, Problem{"/name", "is required"})
+	case utf8.RuneCountInString(name) > maxServerName:
+		list = append(list, Problem{"/name", fmt.Sprintf("is longer than %d characters", maxServerName)})
+	}
+	if utf8.RuneCountInString(in.Description) > maxServerDescription {
+		list = append(list, Problem{"/description", fmt.Sprintf("is longer than %d characters", maxServerDescription)})
+	}
+	return list
+}
+
+// fillSettings reads the input over the defaults, with the secrets that it does not mention taken from before.
+func fillSettings(p channel.Provider, before channel.Settings, in map[string]json.RawMessage) (channel.Settings, error) {
+	merged := map[string]json.RawMessage{}
+	if before != nil {
+		stored, err := rawSettings(before)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range p.Fields {
+			if f.Secret && stored[f.Name] != nil {
+				merged[f.Name] = stored[f.Name]
+			}
+		}
+	}
+	for name, value := range in {
+		if bytes.Equal(bytes.TrimSpace(value), []byte("null")) {
+			delete(merged, name)
+			continue
+		}
+		merged[name] = value
+	}
+	raw, err := json.Marshal(merged)
+	if err != nil {
+		return nil, wrong("", "is not JSON")
+	}
+	settings := p.Default()
+	if err := channel.Decode(settings, raw); err != nil {
+		return nil, refuse([]Problem{decodeProblem(err)})
+	}
+	return settings, nil
+}
+
+var unknownField = regexp.MustCompile(`unknown field "([^"]{1,100})"`)
+
+// decodeProblem says what is wrong with JSON, without its values.
+func decodeProblem(err error) Problem {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		return Problem{"/" + strings.ReplaceAll(kind.Field, ".", "/"), "must be " + article(kind.Type.Kind().String())}
+	}
+	if m := unknownField.FindStringSubmatch(err.Error()); m != nil {
+		return Problem{"/" + m[1], "is not a field of this kind of server"}
+	}
+	return Problem{"", "is not valid"}
+}
+
+func article(kind string) string {
+	switch {
+	case kind == "bool":
+		return "true or false"
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"), strings.HasPrefix(kind, "float"):
+		return "a whole number"
+	case kind == "string":
+		return "a text"
+	}
+	return "an object"
+}
+
+func rawSettings(s channel.Settings) (map[string]json.RawMessage, error) {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	fields := map[string]json.RawMessage{}
+	return fields, json.Unmarshal(raw, &fields)
+}
+
+// DeleteServer takes a server out of use for good.
+func (d *Door) DeleteServer(ctx context.Context, actor access.Actor, id string) error {
+	err := d.store.DeleteServer(ctx, id)
+	if err == nil {
+		d.options.Logger.Info("server deleted", "server", id, "by", actor.Name)
+	}
+	return err
+}
+
+// ActivateServer makes a server the one of its kind that messages leave by.
+func (d *Door) ActivateServer(ctx context.Context, actor access.Actor, id string) (channel.Server, error) {
+	v, err := d.store.ActivateServer(ctx, id)
+	if err == nil {
+		d.options.Logger.Info("server activated", "server", v.Name, "kind", v.Kind, "by", actor.Name)
+	}
+	return v, err
+}
+
+// ResumeServer tries a paused server now, instead of at the end of its pause.
+func (d *Door) ResumeServer(ctx context.Context, actor access.Actor, id string) (channel.Server, error) {
+	v, err := d.store.ProbeNow(ctx, id)
+	if err == nil {
+		d.options.Logger.Info("server to be tried now", "server", v.Name, "kind", v.Kind, "by", actor.Name)
+	}
+	return v, err
+}
+
+// TestServer really sends one message. id is a stored server's, whose secrets fill in what the input leaves out; in nil
+// tests it as it is stored; both give the values on a form. to is a mail address, or for push the id of a device.
+func (d *Door) TestServer(ctx context.Context, actor access.Actor, id string, in *ServerInput, to string) (channel.Report, error) {
+	settings, p, err := d.toTest(ctx, id, in)
+	if err != nil {
+		return channel.Report{}, err
+	}
+	m, err := d.testMessage(ctx, actor, p, settings, to)
+	if err != nil {
+		return channel.Report{}, err
+	}
+	return settings.Test(ctx, d.options.Env, m), nil
+}
+
+func (d *Door) toTest(ctx context.Context, id string, in *ServerInput) (channel.Settings, channel.Provider, error) {
+	var stored channel.Server
+	if id != "" {
+		var err error
+		if stored, err = d.store.Server(ctx, id); err != nil {
+			return nil, channel.Provider{}, err
+		}
+	}
+	if in == nil {
+		p, _ := d.provider(stored.Kind)
+		return stored.Settings, p, nil
+	}
+	if stored.Kind == "" {
+		stored.Kind = in.Kind
+	}
+	unsaved := *in
+	if unsaved.Name == "" {
+		unsaved.Name = "unsaved" // a test needs no name
+	}
+	v, err := d.fill(stored, unsaved)
+	p, _ := d.provider(v.Kind)
+	return v.Settings, p, err
+}
+
+func (d *Door) testMessage(ctx context.Context, actor access.Actor, p channel.Provider, s channel.Settings, to string) (message.Message, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return message.Message{}, err
+	}
+	now := d.options.Now()
+	m := message.Message{
+		ID: message.DeliveryID(now.UnixNano()), Notification: message.NotificationID(id.String()), Channel: p.Channel,
+		Subject: "Heliograph test message",
+		Text:    "This is a test message from Heliograph. Whoever receives it knows that the settings work.",
+		Address: to,
+	}
+	if p.Channel == message.SMTP {
+		if !fleet.ValidMail(to) {
+			return m, wrong("/to", "is not a mail address")
+		}
+		return m, nil
+	}
+	return m, d.toDevice(ctx, actor, p, s, &m)
+}
+
+// toDevice replaces the id of a device by its push token, when the token is one that the provider serves.
+func (d *Door) toDevice(ctx context.Context, actor access.Actor, p channel.Provider, s channel.Settings, m *message.Message) error {
+	if !fleet.ValidID(m.Address) {
+		return wrong("/to", "is not the id of a device")
+	}
+	token, err := d.store.DeviceToken(ctx, actor.Scope, fleet.DeviceID(m.Address))
+	if err != nil {
+		return wrong("/to", "is not a device with a live push token")
+	}
+	route := s.Route()
+	if string(token.Provider) != p.Kind || token.App != route.App || route.Environment != "" && route.Environment != string(token.Environment) {
+		return wrong("/to", "is a device whose push token belongs to another provider, app or environment")
+	}
+	m.Subject, m.Address, m.Arrived = "", token.Token, token.Arrived
+	return nil
+}
+
+// ServerView is a server as everybody may see it: the settings without their secrets, and for each secret whether it
+// is set.
+func ServerView(providers []channel.Provider, v channel.Server) (map[string]any, error) {
+	fields, err := rawSettings(v.Settings)
+	if err != nil {
+		return nil, err
+	}
+	view := map[string]any{}
+	for name, value := range fields {
+		view[name] = value
+	}
+	i := slices.IndexFunc(providers, func(p channel.Provider) bool { return p.Kind == v.Kind })
+	if i < 0 {
+		return nil, fmt.Errorf("server %s is of an unknown kind: %s", v.Name, v.Kind)
+	}
+	for _, f := range providers[i].Fields {
+		if f.Secret {
+			value := string(fields[f.Name])
+			view[f.Name+"_set"] = value != "" && value != `""` && value != "null"
+			delete(view, f.Name)
+		}
+	}
+	view["id"], view["kind"], view["name"], view["description"], view["active"] = v.ID, v.Kind, v.Name, v.Description, v.Active
+	return view, nil
+}
