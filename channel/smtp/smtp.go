@@ -31,7 +31,9 @@ var Provider = channel.Provider{
 var fields = []channel.Field{
 	{Name: "host", Type: "text", Required: true},
 	{Name: "security", Type: "choice", Choices: []string{None, TLS, SSL}, Required: true},
-	{Name: "port", Type: "number", Required: true},
+	{Name: "port", Type: "number", Required: true, Follows: &channel.Follow{
+		Field: "security", Values: map[string]string{None: "25", TLS: "25", SSL: "465"},
+	}},
 	{Name: "authentication", Type: "switch"},
 	{Name: "username", Type: "text", Required: true, ShownIf: "authentication=true"},
 	{Name: "password", Type: "secret", Required: true, ShownIf: "authentication=true", Secret: true},
