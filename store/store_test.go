@@ -1,0 +1,61 @@
+package store_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"heliograph/internal/pgtest"
+	"heliograph/seal"
+	"heliograph/store"
+	"heliograph/store/storetest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func TestSQLite(t *testing.T) {
+	storetest.Run(t, openSQLite)
+}
+
+func TestPostgres(t *testing.T) {
+	storetest.Run(t, openPostgres)
+}
+
+func openSQLite(t *testing.T) *store.Store {
+	s := connect(t, filepath.Join(t.TempDir(), "heliograph.db"))
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return withKeys(t, s)
+}
+
+// migrated is a PostgreSQL database with the schema, to copy.
+var migrated = pgtest.NewTemplate(func(url string) error {
+	ctx := context.Background()
+	s, err := store.Open(ctx, url, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Migrate(ctx)
+})
+
+func openPostgres(t *testing.T) *store.Store {
+	return withKeys(t, connect(t, migrated.Database(t)))
+}
+
+func connect(t *testing.T, url string) *store.Store {
+	s, err := store.Open(t.Context(), url, store.Options{Now: storetest.Clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func withKeys(t *testing.T, s *store.Store) *store.Store {
+	if err := s.UseKeys(t.Context(), seal.New()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

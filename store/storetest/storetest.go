@@ -1,0 +1,42 @@
+// Package storetest is the suite that the store must pass on each database: what it promises to the rest of the
+// program, asked through its methods alone.
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"heliograph/store"
+)
+
+// Now is the time at which the stores of the suite live: open with Options{Now: Clock}.
+var Now = time.Date(2026, 3, 4, 9, 30, 0, 0, time.UTC)
+
+// Clock stands still at Now.
+func Clock() time.Time { return Now }
+
+// Run asks everything of the stores that open makes. Each call of open gives an empty database with its schema and keys.
+func Run(t *testing.T, open func(t *testing.T) *store.Store) {
+	for _, part := range []struct {
+		name string
+		run  func(t *testing.T, open func(t *testing.T) *store.Store)
+	}{
+		{"devices", testDevices},
+		{"users", testUsers},
+		{"groups", testGroups},
+		{"push tokens", testTokens},
+		{"lists", testLists},
+		{"scopes", testScopes},
+		{"filters", testFilters},
+		{"audiences", testAudiences},
+		{"audience pages", testAudiencePages},
+		{"large groups", testLargeGroups},
+		{"import", testImport},
+		{"figures", testFigures},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			t.Parallel()
+			part.run(t, open)
+		})
+	}
+}
