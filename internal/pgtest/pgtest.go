@@ -49,13 +49,16 @@ var shared struct {
 //
 // Without it the server stops all the same, but the directory of its data stays
 // until the next run sweeps it.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main for those who have more to do before the end: it returns the exit code.
+func Run(m interface{ Run() int }) int {
 	code := m.Run()
 	if err := closeShared(); err != nil {
 		fmt.Fprintln(os.Stderr, "pgtest:", err)
 		code = max(code, 1)
 	}
-	os.Exit(code)
+	return code
 }
 
 func closeShared() error {
