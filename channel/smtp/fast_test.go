@@ -104,12 +104,13 @@ func (s *fastServer) keep(to [][]byte) {
 func (s *fastServer) port() int { return s.Addr().(*net.TCPAddr).Port }
 
 // startFast runs a fast server for a test.
-func startFast(t *testing.T) *fastServer {
+func startFast(t *testing.T, refuse int) *fastServer {
 	t.Helper()
 	s, err := listenFast()
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.refuse = refuse
 	done := make(chan struct{})
 	go func() { s.serve(); close(done) }()
 	t.Cleanup(func() { s.Close(); <-done })
@@ -120,8 +121,7 @@ func startFast(t *testing.T) *fastServer {
 func TestCrowd(t *testing.T) {
 	for _, refuse := range []int{0, 2} {
 		t.Run(fmt.Sprintf("421 from session %d on", refuse), func(t *testing.T) {
-			s := startFast(t)
-			s.refuse = refuse
+			s := startFast(t, refuse)
 			sender, err := fastSettings(s.port()).Open(channel.Env{})
 			if err != nil {
 				t.Fatal(err)
@@ -149,7 +149,7 @@ func TestCrowd(t *testing.T) {
 
 // TestSendsAtOnce: Send may be called from several goroutines, and all share the sessions.
 func TestSendsAtOnce(t *testing.T) {
-	s := startFast(t)
+	s := startFast(t, 0)
 	sender, err := fastSettings(s.port()).Open(channel.Env{})
 	if err != nil {
 		t.Fatal(err)

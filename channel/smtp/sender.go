@@ -104,8 +104,11 @@ func (r *run) stop() {
 	r.mu.Unlock()
 }
 
-// giveBack lets somebody else deliver g.
+// giveBack lets the lead deliver what is left of a group.
 func (r *run) giveBack(g group) {
+	if len(g) == 0 {
+		return
+	}
 	r.mu.Lock()
 	r.queue = append(r.queue, g)
 	r.mu.Unlock()

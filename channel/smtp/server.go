@@ -155,7 +155,7 @@ func (srv *server) tlsProblem(err error) string {
 		invalid x509.CertificateInvalidError
 		plain   tls.RecordHeaderError
 		timeout net.Error
-		alert   tls.AlertError
+		broken  *net.OpError
 	)
 	switch {
 	case errors.As(err, &name):
@@ -168,8 +168,8 @@ func (srv *server) tlsProblem(err error) string {
 		return "The certificate is not valid: " + oneLine(invalid.Error()) + "."
 	case errors.As(err, &plain):
 		return "The server does not speak TLS on this port; SSL usually has port 465, and TLS (STARTTLS) port 587 or 25."
-	case errors.As(err, &alert):
-		return "The server broke off the TLS handshake: " + oneLine(alert.Error()) + "."
+	case errors.As(err, &broken) && broken.Op == "remote error": // its alert
+		return "The server broke off the TLS handshake: " + oneLine(broken.Err.Error()) + "."
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Sprintf("The TLS handshake was not finished within %v; the port may not speak TLS from the start.", srv.timeout())
 	default:

@@ -18,6 +18,7 @@ type transaction struct {
 	accepted []int              // recipients that the server took
 	id       string             // left side of the Message-ID
 	stage    string             // where the conversation stands
+	over     bool               // the server has said its last word on the mail: no RSET is needed
 	utf8     bool               // addresses are not ASCII
 	how      form
 }
@@ -59,7 +60,7 @@ func (tx *transaction) run(now time.Time) *interruption {
 	if err == nil && len(tx.accepted) > 0 && tx.stage == "content" {
 		err = tx.content(now)
 	}
-	tx.s.dirty = tx.stage != "done"
+	tx.s.dirty = !tx.over
 	tx.s.rested = tx.s.rested && err != nil
 	return err
 }
@@ -260,7 +261,7 @@ func (tx *transaction) content(now time.Time) *interruption {
 	default:
 		tx.finish(message.Fail(judge("end", r)))
 	}
-	tx.stage = "done"
+	tx.over = true
 	return nil
 }
 
