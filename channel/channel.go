@@ -74,6 +74,14 @@ type Field struct {
 	Advanced bool
 	ShownIf  string // "other=value": shown only then
 	Secret   bool   // write-only: never returned
+	Follows  *Follow
+}
+
+// Follow makes a field go with another one: when that one changes, this one takes the value that belongs to it, unless
+// somebody typed another. A nil Follow means that the field stands for itself.
+type Follow struct {
+	Field  string            // JSON name of the one that leads
+	Values map[string]string // by the value of the one that leads
 }
 
 // Env is what a provider needs of the world. The zero Env works.
