@@ -22,14 +22,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"heliograph/channel"
 	"heliograph/channel/channeltest"
 	"heliograph/message"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
 	testKey = newKey()

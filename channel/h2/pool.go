@@ -14,7 +14,6 @@ package h2
 import (
 	"container/list"
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -51,6 +50,8 @@ type Pool struct {
 	closed  atomic.Bool
 	dialled atomic.Int64
 
+	fruitless atomic.Int32 // connections in a row on which nothing was answered
+
 	mu        sync.Mutex
 	waiters   list.List // of chan grant, longest wait first
 	dialing   bool
@@ -82,6 +83,9 @@ func New(endpoint channel.Endpoint, dialer channel.Dialer, o Options) *Pool {
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout: pingAfter,
 			PingTimeout:     pingTimeout,
+			// No header is remembered for later ones: most of what differs between two requests (path, ids) never
+			// comes again and would only push the rest out, at a seventh of the whole cost.
+			MaxEncoderHeaderTableSize: 1,
 			// Blocked for this long, a connection is broken.
 			WriteByteTimeout: p.answer,
 		},
@@ -104,8 +108,8 @@ func (p *Pool) Close() {
 // Dialled is how many connections were opened so far.
 func (p *Pool) Dialled() int64 { return p.dialled.Load() }
 
-// acquire takes a stream. Both results are nil when ctx ended first.
-func (p *Pool) acquire(ctx context.Context) (*conn, *message.Failure) {
+// acquire takes a stream. A request that waits again goes before the others. Both results are nil when ctx ended first.
+func (p *Pool) acquire(ctx context.Context, again bool) (*conn, *message.Failure) {
 	if ctx.Err() != nil {
 		return nil, nil
 	}
@@ -114,7 +118,7 @@ func (p *Pool) acquire(ctx context.Context) (*conn, *message.Failure) {
 			return c, nil
 		}
 	}
-	place, turn := p.queue()
+	place, turn := p.queue(again)
 	p.serve()
 	select {
 	case g := <-turn:
@@ -135,11 +139,14 @@ func (p *Pool) reserve() *conn {
 	return nil
 }
 
-func (p *Pool) queue() (*list.Element, chan grant) {
+func (p *Pool) queue(again bool) (*list.Element, chan grant) {
 	turn := make(chan grant, 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.waiting.Add(1)
+	if again {
+		return p.waiters.PushFront(turn), turn
+	}
 	return p.waiters.PushBack(turn), turn
 }
 
@@ -296,10 +303,10 @@ func (p *Pool) remove(c *conn) {
 	p.conns.Store(&conns)
 }
 
-// turnedAway is the failure of a request that no connection would take. A host from which nothing was heard at all
-// cannot be reached; one that spoke is in trouble.
-func (p *Pool) turnedAway(heard bool) *message.Failure {
-	if !heard {
+// turnedAway is the failure of a request that no connection would take. A host that never said a word cannot be
+// reached; one that spoke is in trouble.
+func (p *Pool) turnedAway(spoke bool) *message.Failure {
+	if !spoke {
 		return &message.Failure{
 			Reason: message.Unreachable,
 			Scope:  message.WholeServer,
@@ -309,6 +316,6 @@ func (p *Pool) turnedAway(heard bool) *message.Failure {
 	return &message.Failure{
 		Reason: message.ServerError,
 		Scope:  message.Trouble,
-		Detail: fmt.Sprintf("%s turned the message away %d times.", p.endpoint.Host, tries),
+		Detail: p.endpoint.Host + " turns requests away before it has looked at them.",
 	}
 }

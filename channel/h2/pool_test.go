@@ -225,8 +225,8 @@ func TestEndlessGoAway(t *testing.T) {
 	p := newPool(t, s, Options{})
 	defer p.Close()
 	want(t, p, message.Trouble, message.ServerError)
-	if s.Conns() != tries {
-		t.Errorf("%d connections, want %d", s.Conns(), tries)
+	if s.Conns() != fruitless {
+		t.Errorf("%d connections, want %d", s.Conns(), fruitless)
 	}
 }
 

@@ -34,8 +34,11 @@ type Answer struct {
 // Retire stops using the connection on which this answer came: the next request goes on another one.
 func (a Answer) Retire() { a.pool.retire(a.conn) }
 
-// tries is how many connections a request is given to. Only the last one may have acted upon it.
-const tries = 3
+// How often a request is given to another connection after one that certainly did not act upon it.
+const (
+	tries     = 20 // in all: a busy host may say goodbye to many connections in a row
+	fruitless = 3  // connections in a row, of whichever requests, on which nothing was answered
+)
 
 // Do sends a request and waits for its answer. The end of ctx ends the wait for a stream; what is on the wire is waited
 // for up to the pool's own limit.
@@ -43,9 +46,9 @@ const tries = 3
 // A failure is of the whole server when it cannot be reached (unreachable, timeout, tls), a lost answer when the request
 // was written and no answer came, and a trouble when the host turned it away on every connection.
 func (p *Pool) Do(ctx context.Context, r Request) (Answer, *message.Failure) {
-	heard := false
-	for range tries {
-		c, failure := p.acquire(ctx)
+	var spoke bool
+	for try := range tries {
+		c, failure := p.acquire(ctx, try > 0)
 		if c == nil {
 			return Answer{}, failure
 		}
@@ -53,9 +56,12 @@ func (p *Pool) Do(ctx context.Context, r Request) (Answer, *message.Failure) {
 		if !again {
 			return answer, failure
 		}
-		heard = heard || c.heard.Load() != 0 || failure == refusal
+		spoke = spoke || failure == refusal
+		if c.heard.Load() == 0 && p.fruitless.Add(1) >= fruitless {
+			break
+		}
 	}
-	return Answer{}, p.turnedAway(heard)
+	return Answer{}, p.turnedAway(spoke)
 }
 
 // send does one try. again says that the host certainly did not act upon the request.
@@ -70,10 +76,17 @@ func (p *Pool) send(c *conn, r Request) (a Answer, failure *message.Failure, aga
 		p.finish(c, false)
 		return Answer{}, failure, again
 	}
-	c.heard.Store(time.Now().UnixNano())
+	p.heard(c)
 	a = Answer{Status: resp.StatusCode, Header: resp.Header, Body: readBody(resp), pool: p, conn: c}
 	p.finish(c, welcomes(a.Status))
 	return a, nil, false
+}
+
+func (p *Pool) heard(c *conn) {
+	c.heard.Store(time.Now().UnixNano())
+	if p.fruitless.Load() != 0 {
+		p.fruitless.Store(0)
+	}
 }
 
 // welcomes reports whether an answer shows that more requests are welcome: those that speak of the credential or of the
