@@ -202,9 +202,19 @@ func (c *audience) conditions(ctx context.Context, tx Tx, scope access.Scope, a 
 		f = *a.Filter
 	}
 	groups, err := c.s.groupKeys(ctx, tx, scope, f.Group)
+	if err != nil {
+		return nil, err
+	}
+	// Compiled once, so that both predicates share their parameters: PostgreSQL wants every parameter used.
+	const alias = "any_device"
+	conds := append([]string{deviceScope(scope, alias)}, c.filter(alias, f, groups)...)
 	return func(d string) []string {
-		return append([]string{deviceScope(scope, d)}, c.filter(d, f, groups)...)
-	}, err
+		renamed := make([]string, len(conds))
+		for i, cond := range conds {
+			renamed[i] = strings.ReplaceAll(cond, alias, d)
+		}
+		return renamed
+	}, nil
 }
 
 // hasDevice says that a person of the alias u has a device, of the alias ud, that meets conditions.

@@ -26,6 +26,7 @@ type Store struct {
 	now       func() time.Time
 	jobs      Jobs
 	providers []channel.Provider
+	figures   figuresCache
 }
 
 // engine is one of the two databases: how a transaction begins, and the few words in which they differ.

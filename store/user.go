@@ -180,7 +180,7 @@ func (s *Store) PutUser(ctx context.Context, scope access.Scope, u fleet.User) (
 	return created && err == nil, err
 }
 
-// mustSee is ErrNotFound when a row lies outside the scope. The table's alias is its first letter.
+// mustSee is ErrNotFound when a row lies outside the scope. The table's alias is the last letter.
 func (s *Store) mustSee(ctx context.Context, tx Tx, table, inScope string, key int64) error {
 	if inScope == "TRUE" {
 		return nil

@@ -73,7 +73,7 @@ func testDevices(t *testing.T, open opener) {
 
 	t.Run("put replaces", func(t *testing.T) {
 		want := fleet.NewDevice("d-1")
-		want.Groups = []string{"École", "Zürich"}
+		want.Groups = []string{"Zürich", "École"} // byte by byte
 		if created, err := s.PutDevice(ctx, everything, want); err != nil || created {
 			t.Fatalf("second put: created %v, %v", created, err)
 		}
