@@ -1,0 +1,418 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"heliograph/access"
+	"heliograph/channel"
+	"heliograph/intake"
+)
+
+// Servers are configurations that messages leave by. Their fields are those of their provider, so their shapes are made
+// from the providers' lists and not from types of ours.
+
+// serverBody is a server as it comes in, field by field.
+type serverBody map[string]json.RawMessage
+
+// serverView is a server as it is shown.
+type serverView map[string]any
+
+// resource is one of the two addresses under which servers are found.
+type resource struct {
+	s     *server
+	path  string
+	kinds []string
+	shape *huma.Schema // of its kinds
+	trial *huma.Schema // of a test: the same, and who gets the message
+}
+
+// Names of schemas in the document, by kind, where the kind's own word does not do.
+var shapeNames = map[string]string{"smtp": "SMTPServer", "apns": "APNsProvider", "fcm": "FCMProvider"}
+
+const schemaRef = "#/components/schemas/"
+
+func (s *server) resource(path, title string, kinds ...string) *resource {
+	r := &resource{s: s, path: path, kinds: kinds}
+	r.shape, r.trial = union(title), union(title+" With who gets the test.")
+	for _, p := range s.providers {
+		if !slices.Contains(kinds, p.Kind) {
+			continue
+		}
+		schemas, name := s.huma.OpenAPI().Components.Schemas.Map(), shapeNames[p.Kind]
+		schemas[name], schemas[name+"Test"] = serverSchema(p), serverSchema(p)
+		schemas[name+"Test"].Properties["to"] = &huma.Schema{Type: huma.TypeString, Description: r.receiver()}
+		schemas[name+"Test"].Required = []string{"to"}
+		r.shape, r.trial = with(r.shape, p.Kind, name), with(r.trial, p.Kind, name+"Test")
+	}
+	return r
+}
+
+// union is a schema that will be one of several, told apart by kind.
+func union(title string) *huma.Schema {
+	return &huma.Schema{Description: title, Discriminator: &huma.Discriminator{PropertyName: "kind", Mapping: map[string]string{}}}
+}
+
+func with(s *huma.Schema, kind, name string) *huma.Schema {
+	s.OneOf = append(s.OneOf, &huma.Schema{Ref: schemaRef + name})
+	s.Discriminator.Mapping[kind] = schemaRef + name
+	return s
+}
+
+// serverSchema is the shape of one kind of server.
+func serverSchema(p channel.Provider) *huma.Schema {
+	yes, text := "boolean", "string"
+	s := &huma.Schema{
+		Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"name"},
+		Description: p.Title + ": one configuration that messages leave by. Secrets are never shown: absent keeps them, null clears them.",
+		Properties: map[string]*huma.Schema{
+			"id":           {Type: text, ReadOnly: true},
+			"kind":         {Type: text, Enum: []any{p.Kind}},
+			"name":         {Type: text, MaxLength: ptr(256), Description: "Unique."},
+			"description":  {Type: text, MaxLength: ptr(4096)},
+			"active":       {Type: yes, Description: "Messages leave by it. The first of a kind (push: of a kind, app and environment) is active by itself; at most one is."},
+			"paused":       {Type: yes, ReadOnly: true, Description: "It answered that it cannot take messages now."},
+			"created_at":   {Type: text, Format: "date-time", ReadOnly: true},
+			"updated_at":   {Type: text, Format: "date-time", ReadOnly: true},
+			"paused_since": {Type: text, Format: "date-time", Nullable: true, ReadOnly: true},
+			"paused_until": {Type: text, Format: "date-time", Nullable: true, ReadOnly: true, Description: "Then one message tries again."},
+			"pause_reason": {Type: text, Nullable: true, ReadOnly: true},
+			"pause_detail": {Type: text, Nullable: true, ReadOnly: true},
+			"answered_at":  {Type: text, Format: "date-time", Nullable: true, ReadOnly: true},
+			"answer":       {Type: text, Nullable: true, ReadOnly: true, Description: "The last answer of the server."},
+		},
+	}
+	for _, f := range p.Fields {
+		s.Properties[f.Name] = fieldSchema(p, f)
+		if f.Secret {
+			s.Properties[f.Name+"_set"] = &huma.Schema{Type: yes, ReadOnly: true, Description: f.Name + " is stored."}
+		}
+		if f.Required && f.ShownIf == "" && !f.Secret && !hasDefault(p, f.Name) {
+			s.Required = append(s.Required, f.Name)
+		}
+	}
+	return s
+}
+
+func fieldSchema(p channel.Provider, f channel.Field) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString, WriteOnly: f.Secret, Nullable: f.Secret}
+	switch f.Type {
+	case "number":
+		s.Type = huma.TypeInteger
+	case "switch":
+		s.Type = huma.TypeBoolean
+	case "choice":
+		for _, choice := range f.Choices {
+			s.Enum = append(s.Enum, choice)
+		}
+	}
+	if value := defaults(p)[f.Name]; !f.Secret && value != nil && value != "" {
+		s.Default = value
+	}
+	if f.ShownIf != "" {
+		s.Description = "Used when " + f.ShownIf + "."
+	}
+	return s
+}
+
+func hasDefault(p channel.Provider, field string) bool {
+	value := defaults(p)[field]
+	return value != nil && value != "" && value != 0.0
+}
+
+// defaults are the settings of a new server, by field.
+func defaults(p channel.Provider) (values map[string]any) {
+	raw, err := json.Marshal(p.Default())
+	if err == nil {
+		err = json.Unmarshal(raw, &values)
+	}
+	if err != nil {
+		return nil
+	}
+	return values
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func (r *resource) provider(kind string) (channel.Provider, bool) {
+	for _, p := range r.s.providers {
+		if p.Kind == kind && slices.Contains(r.kinds, kind) {
+			return p, true
+		}
+	}
+	return channel.Provider{}, false
+}
+
+// input reads the settings of a server. kind is that of the stored one, empty for a new one. to and whatever else is
+// not a setting was taken out before.
+func (r *resource) input(body serverBody, kind string) (in intake.ServerInput, err error) {
+	if kind, err = r.kind(body, kind); err != nil {
+		return in, err
+	}
+	p, _ := r.provider(kind)
+	body = maps.Clone(body)
+	for _, f := range p.Fields {
+		if f.Type == "secret_multiline" && bytes.HasPrefix(bytes.TrimSpace(body[f.Name]), []byte("{")) {
+			body[f.Name] = encode(string(body[f.Name])) // a file that is JSON may also come as it is
+		}
+	}
+	if err := r.s.checkShape(schemaRef+shapeNames[kind], encode(body)); err != nil {
+		return in, err
+	}
+	in = intake.ServerInput{Kind: kind, Settings: map[string]json.RawMessage{}}
+	for _, f := range p.Fields {
+		if raw, ok := body[f.Name]; ok && (f.Secret || string(raw) != "null") {
+			in.Settings[f.Name] = raw
+		}
+	}
+	return in, readAll(body, map[string]any{"name": &in.Name, "description": &in.Description, "active": &in.Active})
+}
+
+// checkShape compares a body with a schema of the document.
+func (s *server) checkShape(ref string, body []byte) error {
+	var parsed any
+	return decode(s.huma.OpenAPI().Components.Schemas, &huma.Schema{Ref: ref}, body, &parsed)
+}
+
+// readAll reads the fields of a body that was checked.
+func readAll(body serverBody, into map[string]any) error {
+	for name, value := range into {
+		if raw, ok := body[name]; ok {
+			if err := json.Unmarshal(raw, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// kind is the kind that a body speaks of.
+func (r *resource) kind(body serverBody, have string) (string, error) {
+	var said string
+	raw, ok := body["kind"]
+	if ok && json.Unmarshal(raw, &said) != nil {
+		return "", refused(Fault{"/kind", "must be a text"})
+	}
+	switch {
+	case have != "" && said != "" && said != have:
+		return "", refused(Fault{"/kind", "cannot be changed"})
+	case have != "":
+		return have, nil
+	case said == "" && len(r.kinds) == 1:
+		return r.kinds[0], nil
+	case said == "":
+		return "", refused(Fault{"/kind", "is required"})
+	case !slices.Contains(r.kinds, said):
+		return "", refused(Fault{"/kind", "must be " + strings.Join(r.kinds, " or ")})
+	}
+	return said, nil
+}
+
+// show is a server without its secrets, and how it is.
+func (r *resource) show(v channel.Server) (serverView, error) {
+	view, err := intake.ServerView(r.s.providers, v)
+	if err != nil {
+		return nil, err
+	}
+	view["created_at"], view["updated_at"] = v.CreatedAt.UTC(), v.UpdatedAt.UTC()
+	view["answered_at"], view["answer"] = timeOrNull(v.AnsweredAt), orNull(v.Answer)
+	pause := channel.Pause{}
+	if v.Pause != nil {
+		pause = *v.Pause
+	}
+	view["paused"], view["pause_reason"], view["pause_detail"] = v.Pause != nil, orNull(pause.Reason), orNull(pause.Detail)
+	view["paused_since"], view["paused_until"] = timeOrNull(pause.Since), timeOrNull(pause.Until)
+	return view, nil
+}
+
+func (r *resource) found(v channel.Server, err error) (*found[serverView], error) {
+	if err != nil {
+		return nil, err
+	}
+	return find(r.show(v))
+}
+
+// stored finds a server of the resource's kinds; others are not to be found here.
+func (r *resource) stored(ctx context.Context, id string) (channel.Server, error) {
+	found, err := r.s.door.Server(ctx, id)
+	if err == nil && !slices.Contains(r.kinds, found.Kind) {
+		return channel.Server{}, newProblem(http.StatusNotFound, notThere)
+	}
+	return found, err
+}
+
+type listServersInput struct{ paged }
+
+// list pages through servers by their place: there are a handful of them.
+func (r *resource) list(ctx context.Context, _ access.Actor, in *listServersInput) (*found[page[serverView]], error) {
+	servers, err := r.s.door.Servers(ctx, r.kinds...)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(servers, func(a, b channel.Server) int { return strings.Compare(b.ID, a.ID) })
+	if in.Cursor != "" {
+		servers = slices.DeleteFunc(servers, func(s channel.Server) bool { return s.ID >= in.Cursor })
+	}
+	next := ""
+	if len(servers) > in.Limit {
+		servers = servers[:in.Limit]
+		next = servers[in.Limit-1].ID
+	}
+	views := make([]serverView, len(servers))
+	for i, v := range servers {
+		if views[i], err = r.show(v); err != nil {
+			return nil, err
+		}
+	}
+	return pageOf(views, next, func(v serverView) serverView { return v }), nil
+}
+
+func (r *resource) get(ctx context.Context, _ access.Actor, in *byID) (*found[serverView], error) {
+	return r.found(r.stored(ctx, in.ID))
+}
+
+type createServerInput struct{ payload[serverBody] }
+
+func (r *resource) create(ctx context.Context, actor access.Actor, in *createServerInput) (*made[serverView], error) {
+	input, err := r.input(in.body, "")
+	if err != nil {
+		return nil, err
+	}
+	server, err := r.s.door.CreateServer(ctx, actor, input)
+	if err != nil {
+		return nil, err
+	}
+	view, err := r.show(server)
+	return &made[serverView]{prefix + r.path + "/" + server.ID, view}, err
+}
+
+type updateServerInput struct {
+	byID
+	payload[serverBody]
+}
+
+func (r *resource) update(ctx context.Context, actor access.Actor, in *updateServerInput) (*found[serverView], error) {
+	before, err := r.stored(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	input, err := r.input(in.body, before.Kind)
+	if err != nil {
+		return nil, err
+	}
+	return r.found(r.s.door.UpdateServer(ctx, actor, in.ID, input))
+}
+
+func (r *resource) delete(ctx context.Context, actor access.Actor, in *byID) (*nothing, error) {
+	if _, err := r.stored(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return &nothing{}, r.s.door.DeleteServer(ctx, actor, in.ID)
+}
+
+type actServerInput struct {
+	byID
+	payload[Nothing]
+}
+
+type serverAction func(ctx context.Context, actor access.Actor, id string) (channel.Server, error)
+
+// act is an action on one server that answers with it.
+func (r *resource) act(do serverAction) handler[actServerInput, found[serverView]] {
+	return func(ctx context.Context, actor access.Actor, in *actServerInput) (*found[serverView], error) {
+		if _, err := r.stored(ctx, in.ID); err != nil {
+			return nil, err
+		}
+		return r.found(do(ctx, actor, in.ID))
+	}
+}
+
+// Report is the answer of a test: what was done, step by step.
+type Report struct {
+	OK       bool     `json:"ok"`
+	Steps    []Step   `json:"steps"`
+	Dialogue []string `json:"dialogue" doc:"The protocol's lines without secrets, where it has lines."`
+	Reason   *string  `json:"reason" doc:"null when all went well."`
+	Detail   *string  `json:"detail" doc:"The step that failed, in words."`
+}
+
+// Step is one thing that a test did.
+type Step struct {
+	Name   string `json:"name" example:"connect"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+}
+
+func showReport(r channel.Report) Report {
+	shown := Report{OK: r.OK, Steps: []Step{}, Dialogue: listOf(r.Dialogue), Reason: orNull(r.Reason), Detail: orNull(r.Detail)}
+	for _, step := range r.Steps {
+		shown.Steps = append(shown.Steps, Step(step))
+	}
+	return shown
+}
+
+// test sends one real message by a stored server, with other values where the body has some.
+func (r *resource) test(ctx context.Context, actor access.Actor, in *updateServerInput) (*found[Report], error) {
+	before, err := r.stored(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	to, settings, err := r.testBody(in.body)
+	if err != nil {
+		return nil, err
+	}
+	var input *intake.ServerInput
+	if len(settings) > 0 {
+		if settings["name"] == nil {
+			settings["name"] = encode(before.Name)
+		}
+		changed, err := r.input(settings, before.Kind)
+		if err != nil {
+			return nil, err
+		}
+		input = &changed
+	}
+	report, err := r.s.door.TestServer(ctx, actor, in.ID, input, to)
+	return find(showReport(report), err)
+}
+
+// testUnsaved sends one real message by settings that are not stored.
+func (r *resource) testUnsaved(ctx context.Context, actor access.Actor, in *createServerInput) (*found[Report], error) {
+	to, settings, err := r.testBody(in.body)
+	if err != nil {
+		return nil, err
+	}
+	if settings["name"] == nil {
+		settings["name"] = encode("test")
+	}
+	input, err := r.input(settings, "")
+	if err != nil {
+		return nil, err
+	}
+	report, err := r.s.door.TestServer(ctx, actor, "", &input, to)
+	return find(showReport(report), err)
+}
+
+// testBody takes the receiver of a test out of its settings.
+func (r *resource) testBody(body serverBody) (to string, settings serverBody, err error) {
+	settings = maps.Clone(body)
+	delete(settings, "to")
+	if raw := body["to"]; json.Unmarshal(raw, &to) != nil || to == "" {
+		return "", nil, refused(Fault{"/to", "is required: " + r.receiver()})
+	}
+	return to, settings, nil
+}
+
+func (r *resource) receiver() string {
+	if r.path == serversPath {
+		return "the mail address that gets the test"
+	}
+	return "the id of the device that gets the test"
+}
