@@ -3,7 +3,9 @@ package courier_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +36,25 @@ type house struct {
 	door    *intake.Door
 	peers   *peers
 	clock   *clock
+	logs    *logs
+}
+
+// logs keeps what the courier and the job engine said, to be shown when a test fails.
+type logs struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // clock is the machine's, and can be moved on.
@@ -63,7 +84,8 @@ func onBoth(t *testing.T, test func(h *house)) {
 func newHouse(t *testing.T, url string) *house {
 	t.Helper()
 	ctx := t.Context()
-	h := &house{T: t, peers: &peers{}, clock: &clock{}}
+	h := &house{T: t, peers: &peers{}, clock: &clock{}, logs: &logs{}}
+	logger := slog.New(slog.NewTextHandler(h.logs, nil))
 	providers := []channel.Provider{h.peers.provider("smtp", message.SMTP), h.peers.provider("apns", message.Push), h.peers.provider("fcm", message.Push)}
 	var err error
 	h.store, err = store.Open(ctx, url, store.Options{Now: h.clock.Now, Providers: providers})
@@ -72,9 +94,9 @@ func newHouse(t *testing.T, url string) *house {
 	h.must(h.store.Migrate(ctx))
 	h.must(jobs.Migrate(ctx, h.store))
 	h.must(h.store.UseKeys(ctx, seal.New()))
-	h.engine = jobs.New(h.store, jobs.Options{Work: true})
+	h.engine = jobs.New(h.store, jobs.Options{Work: true, Logger: logger})
 	h.courier = courier.New(h.store, h.engine, courier.Options{
-		Providers: providers, Now: h.clock.Now, Tick: 20 * time.Millisecond, Random: func() float64 { return 0.5 },
+		Logger: logger, Providers: providers, Now: h.clock.Now, Tick: 20 * time.Millisecond, Random: func() float64 { return 0.5 },
 	})
 	jobs.Work(h.engine, nil, h.courier.Expand)
 	jobs.Work(h.engine, nil, h.courier.Dispatch)
@@ -148,19 +170,30 @@ func (h *house) send(c template.Content, a fleet.Audience) message.Notification 
 var everyone = fleet.Audience{All: true}
 
 // until waits for a notification to look as it should.
-func (h *house) until(n message.Notification, what string, ok func(message.Notification) bool) message.Notification {
+func (h *house) until(n message.Notification, what string, ok func(message.Notification) bool) (now message.Notification) {
+	h.Helper()
+	h.eventually(what, func() bool {
+		var err error
+		now, err = h.store.Notification(h.Context(), access.Everything, n.ID)
+		h.must(err)
+		return ok(now)
+	}, func() string { return fmt.Sprintf("state %s, counts %v", now.State, now.Counts) })
+	return now
+}
+
+// eventually polls what other goroutines do, until it is so or half a minute is over.
+func (h *house) eventually(what string, ok func() bool, seen ...func() string) {
 	h.Helper()
 	deadline := time.Now().Add(30 * time.Second)
-	for {
-		now, err := h.store.Notification(h.Context(), access.Everything, n.ID)
-		h.must(err)
-		if ok(now) {
-			return now
-		}
+	for !ok() {
 		if time.Now().After(deadline) {
-			h.Fatalf("waiting until %s: state %s, counts %v", what, now.State, now.Counts)
+			h.Log(h.logs.String())
+			for _, say := range seen {
+				h.Log(say())
+			}
+			h.Fatalf("waited in vain until %s", what)
 		}
-		time.Sleep(5 * time.Millisecond) // polls a real process
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

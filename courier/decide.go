@@ -71,7 +71,7 @@ func (d decision) again(r Result, retryAfter time.Duration) Result {
 func (d decision) backOff(attempts int) time.Duration {
 	wait := float64(firstBackOff) * math.Pow(2, float64(attempts-1))
 	wait *= 1 - jitter + 2*jitter*d.random
-	return min(time.Duration(wait), longestWait)
+	return time.Duration(min(wait, float64(longestWait)))
 }
 
 // markOf says what a final failure means for the address itself.

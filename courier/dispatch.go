@@ -131,11 +131,11 @@ func (c *Courier) carry(ctx context.Context, server *open, parcels []Parcel, run
 		return err
 	}
 	started := time.Now()
-	outcomes := c.hand(ctx, server, batch)
+	outcomes, cut := c.hand(ctx, server, batch)
 	c.options.Observer.Sent(server.Kind, len(batch), time.Since(started))
 
 	results.At = c.options.Now()
-	left := c.judge(server, held, outcomes, &results)
+	left := c.judge(server, sentBatch{held, outcomes, cut}, &results)
 	if len(left) > 0 && again != nil {
 		results.Jobs = append(results.Jobs, again(left)...)
 	}
@@ -191,26 +191,36 @@ func (c *Courier) over(p Parcel, expires time.Time) (Result, bool) {
 	return end, true
 }
 
-// hand gives the batch to the sender. Handing over ends after a while, and when the process stops; a job that is
-// cancelled ends it too, but what is on the wire is always waited for.
-func (c *Courier) hand(ctx context.Context, server *open, batch []message.Message) []message.Outcome {
+// hand gives the batch to the sender. Handing over ends after a while, and when the process stops; what is on the wire
+// is always waited for. cut reports that it ended so, and not because the sender stopped by itself.
+func (c *Courier) hand(ctx context.Context, server *open, batch []message.Message) (outcomes []message.Outcome, cut bool) {
 	if len(batch) == 0 {
-		return nil
+		return nil, false
 	}
 	handing, stop := context.WithTimeout(ctx, handOverFor)
 	defer stop()
 	defer context.AfterFunc(c.handing, stop)()
-	return server.sender.Send(handing, batch)
+	outcomes = server.sender.Send(handing, batch)
+	return outcomes, handing.Err() != nil
+}
+
+// sentBatch is what went to a sender and came back, in parallel.
+type sentBatch struct {
+	parcels  []Parcel
+	outcomes []message.Outcome
+	cut      bool
 }
 
 // judge turns outcomes into results, and returns the deliveries that wait for a batch of their own: those that were not
 // handed over, and those that a failing server did not count.
-func (c *Courier) judge(server *open, held []Parcel, outcomes []message.Outcome, results *Results) (left []message.DeliveryID) {
+func (c *Courier) judge(server *open, b sentBatch, results *Results) (left []message.DeliveryID) {
+	if len(b.parcels) == 0 {
+		return nil
+	}
 	d := decision{now: results.At, retries: server.Settings.Retries(), server: server.Name}
-	var trouble *message.Failure
-	for i, o := range outcomes {
-		p := held[i]
-		streak := server.streak.Add(p.ID, o)
+	refused := map[Args]bool{}
+	for i, o := range b.outcomes {
+		p := b.parcels[i]
 		if !o.Handed() {
 			left = append(left, p.ID)
 			continue
@@ -224,18 +234,51 @@ func (c *Courier) judge(server *open, held []Parcel, outcomes []message.Outcome,
 			continue
 		}
 		results.Answer = o.Failure.Detail
-		if streak || o.Failure.Scope == message.WholeServer {
-			trouble = o.Failure
-		}
 		if o.Failure.Scope == message.WholeServer && p.DueAt.IsZero() {
 			left = append(left, p.ID)
 		}
-		if o.Failure.Scope == message.WholeMessage && p.Shared {
-			results.Jobs = append(results.Jobs, refuseAll(p.Delivery, *o.Failure))
+		if job := refuseAll(p.Delivery, *o.Failure); o.Failure.Scope == message.WholeMessage && p.Shared && !refused[job.Args] {
+			refused[job.Args] = true
+			results.Jobs = append(results.Jobs, job)
 		}
 	}
-	c.health(server, trouble, results)
+	c.health(server, b.trouble(server.streak), results)
 	return left
+}
+
+// trouble is the failure that says the server itself is in trouble; nil when nothing does. A mail to many recipients is
+// one message of a streak, however many outcomes it had. A sender that stopped by itself saw a streak of its own.
+func (b sentBatch) trouble(streak *channel.Streak) (whole *message.Failure) {
+	var last *message.Failure
+	var group message.DeliveryID
+	stopped := false
+	for i, o := range b.outcomes {
+		switch f := o.Failure; {
+		case !o.Handed():
+			stopped = !b.cut
+			continue
+		case f == nil:
+			group, last = 0, nil
+		case f.Scope == message.WholeServer:
+			whole = f
+		case channel.Troubling(o):
+			if !b.parcels[i].Shared || last == nil || *last != *f {
+				group = b.parcels[i].ID
+			}
+			last = f
+		}
+		id := b.parcels[i].ID
+		if group != 0 {
+			id = group
+		}
+		if streak.Add(id, o) && whole == nil {
+			whole = o.Failure
+		}
+	}
+	if whole == nil && stopped {
+		whole = last
+	}
+	return whole
 }
 
 // refuseAll fails the other deliveries of the same text: what was refused once will be refused for all.

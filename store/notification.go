@@ -262,7 +262,7 @@ func (s *Store) CancelNotification(ctx context.Context, scope access.Scope, id m
 		case message.Done:
 			return fmt.Errorf("the notification is done: nothing of it waits any more: %w", ErrConflict)
 		}
-		_, err = tx.Exec(ctx, `UPDATE notifications SET state = 'cancelled', finished_at = CASE WHEN open = 0 THEN $2 ELSE 0 END WHERE key = $1`,
+		_, err = tx.Exec(ctx, `UPDATE notifications SET state = 'cancelled', finished_at = CASE WHEN open = 0 THEN CAST($2 AS BIGINT) ELSE 0 END WHERE key = $1`,
 			n.Key, ms(s.now()))
 		if err != nil {
 			return err

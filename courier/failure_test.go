@@ -1,0 +1,445 @@
+package courier_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"heliograph/access"
+	"heliograph/channel"
+	"heliograph/courier"
+	"heliograph/fleet"
+	"heliograph/intake"
+	"heliograph/message"
+	"heliograph/store"
+)
+
+func failing(s message.Scope, r message.Reason, detail string) message.Outcome {
+	return message.Fail(message.Failure{Scope: s, Reason: r, Detail: detail, Answer: "answer"})
+}
+
+// paused waits until a server is paused.
+func (h *house) paused(s channel.Server) channel.Pause {
+	h.Helper()
+	var p *channel.Pause
+	h.eventually("the server is paused", func() bool {
+		now, err := h.store.Server(h.Context(), s.ID)
+		h.must(err)
+		p = now.Pause
+		return p != nil
+	})
+	return *p
+}
+
+// only picks the one delivery to an address.
+func (h *house) only(n message.Notification, address string) message.DeliveryView {
+	h.Helper()
+	for _, d := range h.deliveries(n) {
+		if d.Address == address || string(d.DeviceID) == address {
+			return d
+		}
+	}
+	h.Fatalf("no delivery to %s", address)
+	return message.DeliveryView{}
+}
+
+func TestRefusedRecipientFailsAlone(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("smtp", "Mail")
+		h.people(6)
+		h.peers.answer("u003@example.com", failing(message.RecipientFinal, message.MailboxUnknown, "The server said: no such user"))
+		n := h.done(h.send(mail("Hello", "Text"), everyone))
+		h.count(n, message.SMTP, message.Sent, 5)
+		h.count(n, message.SMTP, message.Failed, 1)
+		d := h.only(n, "u003@example.com")
+		if d.State != message.Failed || d.Reason != message.MailboxUnknown || d.Detail != "The server said: no such user" {
+			h.Errorf("delivery: %v %v %q", d.State, d.Reason, d.Detail)
+		}
+		_, attempts, err := h.store.Delivery(h.Context(), access.Everything, d.ID)
+		h.must(err)
+		if len(attempts) != 1 || attempts[0].Server != "Mail" || attempts[0].Answer != "answer" {
+			h.Errorf("attempts: %+v", attempts)
+		}
+	})
+}
+
+func TestDeferredGoesAgainUntilItsTriesAreUsedUp(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("smtp", "Mail")
+		h.people(2)
+		later := failing(message.RecipientForNow, message.Deferred, "Mailbox busy")
+		h.peers.answer("u000@example.com", later, message.Accept("second time"))
+		h.peers.answer("u001@example.com", later)
+		n := h.send(mail("Hello ${user.mail}", "Text"), everyone)
+		waiting := h.until(n, "both were tried", func(n message.Notification) bool {
+			return n.Counts[message.SMTP][message.Queued] == 2 && len(h.peers.received()) == 2
+		})
+		h.count(waiting, message.SMTP, message.Queued, 2)
+		d := h.only(n, "u000@example.com")
+		if d.Attempts != 1 || d.DueAt.IsZero() || d.Reason != message.Deferred {
+			h.Errorf("between attempts: %+v", d.Delivery)
+		}
+		h.clock.advance(31 * time.Second)
+		h.until(n, "the first was accepted", func(n message.Notification) bool { return n.Counts[message.SMTP][message.Sent] == 1 })
+		h.clock.advance(61 * time.Second)
+		n = h.done(n)
+		h.count(n, message.SMTP, message.Failed, 1)
+		if d := h.only(n, "u001@example.com"); d.Attempts != 3 || !strings.HasPrefix(d.Detail, "Given up after 3 attempts.") {
+			h.Errorf("given up: %+v", d.Delivery)
+		}
+		repeats := map[message.DeliveryID]int{}
+		for _, m := range h.peers.received() {
+			repeats[m.ID]++
+		}
+		if len(repeats) != 2 {
+			h.Errorf("a repeat has another identity: %v", repeats)
+		}
+	})
+}
+
+func TestServerInTroublePausesItselfAndNobodyElse(t *testing.T) {
+	onBoth(t, func(h *house) {
+		server := h.server("smtp", "Mail")
+		h.server("apns", "Push")
+		h.people(5)
+		h.peers.answer("*", failing(message.WholeServer, message.Credentials, "The password was refused"))
+		for i := range 5 {
+			h.peers.answer(strings.Repeat("0", 63)+string(rune('1'+i)), message.Accept("push"))
+		}
+		c := mail("Hello", "Text")
+		c.Push = push("Hello").Push
+		n := h.send(c, everyone)
+		n = h.until(n, "push is out and mail paused", func(n message.Notification) bool {
+			s, err := h.store.Server(h.Context(), server.ID)
+			h.must(err)
+			return n.Counts[message.Push][message.Sent] == 5 && s.Pause != nil
+		})
+		h.count(n, message.SMTP, message.Queued, 5)
+		paused, err := h.store.Server(h.Context(), server.ID)
+		h.must(err)
+		if p := paused.Pause; p.Reason != message.Credentials || p.Detail != "The password was refused" || p.Until.Sub(p.Since) != 15*time.Minute {
+			h.Errorf("pause: %+v", p)
+		}
+		tried := len(h.peers.received())
+
+		h.peers.answer("*", message.Accept("well again"))
+		_, err = h.door.ResumeServer(h.Context(), admin, server.ID) // "Retry now"
+		h.must(err)
+		n = h.done(n)
+		h.count(n, message.SMTP, message.Sent, 5)
+		for _, d := range h.deliveries(n) {
+			if d.Channel == message.SMTP && d.Attempts != 1 {
+				h.Errorf("the server's trouble was counted: %+v", d.Delivery)
+			}
+		}
+		if got := len(h.peers.received()); got != tried+5 {
+			h.Errorf("%d messages after the pause, want 5", got-tried)
+		}
+	})
+}
+
+func TestPauseGoesOnWhenTheProbeFails(t *testing.T) {
+	onBoth(t, func(h *house) {
+		server := h.server("smtp", "Mail")
+		h.people(3)
+		h.peers.answer("*", failing(message.WholeServer, message.Unreachable, "Connection refused"))
+		n := h.send(mail("Hello", "Text"), everyone)
+		step := func(want int) {
+			h.until(n, "the pause is prolonged", func(message.Notification) bool {
+				s, err := h.store.Server(h.Context(), server.ID)
+				h.must(err)
+				return s.Pause != nil && s.Pause.Step == want
+			})
+		}
+		step(1)
+		h.clock.advance(31 * time.Second)
+		step(2)
+		before := len(h.peers.received())
+		h.clock.advance(61 * time.Second)
+		step(3)
+		if got := len(h.peers.received()) - before; got != 1 {
+			h.Errorf("%d messages probed, want 1", got)
+		}
+		h.peers.answer("*", message.Accept("well"))
+		h.clock.advance(3 * time.Minute)
+		h.count(h.done(n), message.SMTP, message.Sent, 3)
+	})
+}
+
+func TestThreeTroublesInARowPauseTheServer(t *testing.T) {
+	onBoth(t, func(h *house) {
+		server := h.server("smtp", "Mail")
+		h.people(40)
+		h.peers.answer("*", failing(message.Trouble, message.ServerError, "500"))
+		n := h.send(mail("Hello ${user.mail}", "Text"), everyone)
+		h.until(n, "the server is paused", func(message.Notification) bool {
+			s, err := h.store.Server(h.Context(), server.ID)
+			h.must(err)
+			return s.Pause != nil
+		})
+		if got := len(h.peers.received()); got > 8 { // 3, and what was on the wire beside them
+			h.Errorf("%d messages were handed over to a server in trouble", got)
+		}
+		h.peers.answer("*", message.Accept("well"))
+		h.clock.advance(10 * time.Minute)
+		h.count(h.done(n), message.SMTP, message.Sent, 40)
+	})
+}
+
+func TestPoisonousMessageStopsNobody(t *testing.T) {
+	onBoth(t, func(h *house) {
+		server := h.server("smtp", "Mail")
+		h.people(10)
+		h.peers.answer("u005@example.com", failing(message.Trouble, message.ServerError, "500"))
+		n := h.send(mail("Hello ${user.mail}", "Text"), everyone)
+		h.until(n, "nine are sent", func(n message.Notification) bool { return n.Counts[message.SMTP][message.Sent] == 9 })
+		for range 3 {
+			h.clock.advance(5 * time.Minute)
+			time.Sleep(50 * time.Millisecond) // lets the ticker of a real engine look
+		}
+		h.count(h.done(n), message.SMTP, message.Failed, 1)
+		s, err := h.store.Server(h.Context(), server.ID)
+		h.must(err)
+		if s.Pause != nil {
+			h.Errorf("one message paused its server: %+v", s.Pause)
+		}
+	})
+}
+
+func TestTextRefusedOnceIsRefusedForAll(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("smtp", "Mail")
+		h.people(20)
+		h.peers.answer("*", failing(message.WholeMessage, message.TooLarge, "Message too large"))
+		n := h.done(h.send(mail("Hello", "The same for all"), everyone))
+		h.count(n, message.SMTP, message.Failed, 20)
+		for _, d := range h.deliveries(n) {
+			if d.Reason != message.TooLarge {
+				h.Errorf("%s: %v", d.Address, d.Reason)
+			}
+		}
+	})
+}
+
+func TestDeadTokenIsMarkedAndSkippedNextTime(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("apns", "Push")
+		h.people(2)
+		h.peers.answer(strings.Repeat("0", 63)+"1", failing(message.RecipientFinal, message.TokenDead, "Unregistered"))
+		n := h.done(h.send(push("Hello"), everyone))
+		h.count(n, message.Push, message.Failed, 1)
+		d, err := h.store.Device(h.Context(), access.Everything, "d000")
+		h.must(err)
+		if d.Push == nil || d.Push.State != fleet.TokenDead || d.Push.Reason != "Unregistered" || d.Push.Since.IsZero() {
+			h.Errorf("token: %+v", d.Push)
+		}
+		n = h.done(h.send(push("Again"), everyone))
+		h.count(n, message.Push, message.Sent, 1)
+		h.count(n, message.Push, message.Skipped, 1)
+		if d := h.only(n, "d000"); d.Reason != message.TokenDead {
+			h.Errorf("skipped for %v", d.Reason)
+		}
+	})
+}
+
+func TestSuspendedTokenComesBackWithTheProvidersSettings(t *testing.T) {
+	onBoth(t, func(h *house) {
+		server := h.server("apns", "Push")
+		h.people(1)
+		h.peers.answer("*", failing(message.RecipientFinal, message.TokenMismatch, "BadDeviceToken"))
+		h.done(h.send(push("Hello"), everyone))
+		d, err := h.store.Device(h.Context(), access.Everything, "d000")
+		h.must(err)
+		if d.Push.State != fleet.TokenSuspended {
+			h.Errorf("token is %v", d.Push.State)
+		}
+		_, err = h.door.UpdateServer(h.Context(), admin, server.ID, intake.ServerInput{Name: "Push"})
+		h.must(err)
+		h.peers.answer("*", message.Accept("ok"))
+		h.count(h.done(h.send(push("Again"), everyone)), message.Push, message.Sent, 1)
+	})
+}
+
+func TestCancelKeepsWhatWasSent(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("smtp", "Mail")
+		h.people(30)
+		h.peers.handed, h.peers.waitFor = make(chan struct{}, 100), make(chan struct{})
+		n := h.send(mail("Hello ${user.mail}", "Text"), everyone)
+		<-h.peers.handed // a batch is on the wire
+		sending := h.until(n, "it shows as sending", func(n message.Notification) bool { return n.Counts[message.SMTP][message.Sending] > 0 })
+		h.count(sending, message.SMTP, message.Sending, 30)
+		h.must(h.door.Cancel(h.Context(), admin, n.ID))
+		h.until(n, "the rest is cancelled", func(n message.Notification) bool { return n.Counts[message.SMTP][message.Cancelled] == 30 })
+		close(h.peers.waitFor)
+		n = h.until(n, "the truth is written", func(n message.Notification) bool {
+			return n.Counts[message.SMTP][message.Sent] == int64(len(h.peers.received())) && n.Counts.Total() == 30 && n.State == message.CancelledByRequest
+		})
+		if n.FinishedAt.IsZero() {
+			h.Error("a cancelled notification has no end")
+		}
+	})
+}
+
+func TestRetryByHand(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("smtp", "Mail")
+		h.people(3)
+		h.peers.answer("u001@example.com", failing(message.RecipientFinal, message.RefusedPolicy, "Blocked"), message.Accept("ok"))
+		n := h.done(h.send(mail("Hello", "Text"), everyone))
+		h.clock.advance(100 * time.Hour) // longer than its lifetime: a retry begins a new one
+		queued, err := h.door.Retry(h.Context(), admin, n.ID, []message.State{message.Failed}, nil)
+		h.must(err)
+		if queued != 1 {
+			h.Errorf("%d to be tried again, want 1", queued)
+		}
+		n = h.done(n)
+		h.count(n, message.SMTP, message.Sent, 3)
+	})
+}
+
+func TestLifetimeEnds(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("apns", "Push")
+		h.people(2)
+		h.peers.answer("*", failing(message.WholeServer, message.Unreachable, "Connection refused"))
+		n := h.send(push("Hello"), everyone)
+		h.until(n, "it was tried", func(message.Notification) bool { return len(h.peers.received()) > 0 })
+		h.clock.advance(message.PushLifetime + time.Minute)
+		n = h.done(n)
+		h.count(n, message.Push, message.Failed, 2)
+		for _, d := range h.deliveries(n) {
+			if d.Reason != message.Expired {
+				h.Errorf("%s: %v", d.DeviceID, d.Reason)
+			}
+		}
+	})
+}
+
+func TestScheduledWaitsForItsTime(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("smtp", "Mail")
+		h.people(1)
+		n, _, err := h.door.Send(h.Context(), admin, intake.Request{
+			Audience: everyone, Content: mail("Hello", "Text"), SendAt: h.clock.Now().Add(2 * time.Second),
+		}, nil)
+		h.must(err)
+		if n.State != message.Scheduled || len(h.peers.received()) != 0 {
+			h.Errorf("state %v before its time", n.State)
+		}
+		if n = h.done(n); n.StartedAt.Before(n.SendAt) {
+			h.Errorf("started %v, before %v", n.StartedAt, n.SendAt)
+		}
+	})
+}
+
+func TestDeliveriesFollowTheActiveServer(t *testing.T) {
+	onBoth(t, func(h *house) {
+		first := h.server("smtp", "First")
+		h.people(4)
+		h.peers.answer("*", failing(message.WholeServer, message.Unreachable, "Connection refused"))
+		n := h.send(mail("Hello ${user.mail}", "Text"), everyone)
+		h.until(n, "the first is paused", func(message.Notification) bool {
+			s, err := h.store.Server(h.Context(), first.ID)
+			h.must(err)
+			return s.Pause != nil
+		})
+		h.peers.answer("*", message.Accept("ok"))
+		second := h.server("smtp", "Second")
+		h.must(h.door.DeleteServer(h.Context(), admin, first.ID))
+		_, err := h.door.ActivateServer(h.Context(), admin, second.ID)
+		h.must(err)
+		n = h.done(n)
+		h.count(n, message.SMTP, message.Sent, 4)
+		for _, d := range h.deliveries(n) {
+			if d.Server != "Second" {
+				h.Errorf("went by %q", d.Server)
+			}
+		}
+	})
+}
+
+func TestLeftAudience(t *testing.T) {
+	onBoth(t, func(h *house) {
+		server := h.server("smtp", "Mail")
+		h.people(3)
+		h.peers.answer("*", failing(message.WholeServer, message.Unreachable, "Connection refused"))
+		n := h.send(mail("About ${device.name}", "Text"), everyone)
+		h.paused(server)
+		h.must(h.store.DeleteDevice(h.Context(), access.Everything, "d001"))
+		h.peers.answer("*", message.Accept("ok"))
+		_, err := h.door.ResumeServer(h.Context(), admin, server.ID)
+		h.must(err)
+		n = h.done(n)
+		h.count(n, message.SMTP, message.Sent, 2)
+		h.count(n, message.SMTP, message.Skipped, 1)
+	})
+}
+
+func TestEqualAddressesGetOneSharedMail(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("smtp", "Mail")
+		h.people(3)
+		_, err := h.store.PutUser(h.Context(), access.Everything, fleet.User{ID: "twin", Mail: "u001@example.com"})
+		h.must(err)
+		_, err = h.store.PutUser(h.Context(), access.Everything, fleet.User{ID: "nobody"})
+		h.must(err)
+		a := fleet.Audience{UserIDs: []fleet.UserID{"u000", "u001", "u002", "twin", "nobody"}, Addresses: &fleet.Addresses{Mail: []string{"typed@example.com"}}}
+		n := h.done(h.send(mail("The same", "for all"), a))
+		h.count(n, message.SMTP, message.Sent, 4)
+		h.count(n, message.SMTP, message.Skipped, 1)
+		n = h.done(h.send(mail("Hello ${user.username}", "Text"), a))
+		h.count(n, message.SMTP, message.Sent, 5) // a personal text goes to each
+		if d := h.only(n, "typed@example.com"); d.UserID != "" {
+			h.Errorf("a typed address belongs to %s", d.UserID)
+		}
+	})
+}
+
+func TestTwoDevicesOneMailUnlessTheTextNamesTheDevice(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("smtp", "Mail")
+		h.people(2)
+		tablet := fleet.NewDevice("tablet")
+		tablet.Name, tablet.Platform, tablet.User = "Tablet", fleet.IPadOS, "u000"
+		_, err := h.store.PutDevice(h.Context(), access.Everything, tablet)
+		h.must(err)
+		for _, test := range []struct {
+			text string
+			want int64
+		}{{"Hello", 2}, {"Hello ${user.displayname}", 2}, {"Your ${device.name}", 3}} {
+			n := h.done(h.send(mail(test.text, "Text"), everyone))
+			if got := n.Counts.Total(); got != test.want {
+				h.Errorf("%q: %d mails, want %d", test.text, got, test.want)
+			}
+		}
+		c := mail("Hello ${user.displayname}", "Text")
+		c.SMTP.Recipient = "${device.OWNER_MAIL 'owner@example.com'}; ${user.mail}"
+		n := h.done(h.send(c, everyone)) // u000: owner, u000; u001: owner, u001. The tablet adds nothing
+		h.count(n, message.SMTP, message.Sent, 4)
+	})
+}
+
+func TestLargeAudiencePagesThrough(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("apns", "Push")
+		h.server("smtp", "Mail")
+		h.people(30)
+		a := fleet.Audience{Addresses: &fleet.Addresses{}}
+		for i := range 2345 {
+			a.Addresses.Mail = append(a.Addresses.Mail, "x"+strings.Repeat("y", i%20)+"."+string(rune('a'+i%26))+"@example.com")
+		}
+		n := h.done(h.send(mail("Hello", "Text"), a))
+		h.count(n, message.SMTP, message.Sent, 2345)
+		if n.Lane != courier.Normal {
+			h.Errorf("lane %d", n.Lane)
+		}
+		if got := int64(len(h.peers.received())); got != 2345 {
+			h.Errorf("%d on the wire", got)
+		}
+		_, _, err := h.store.ListDeliveries(h.Context(), access.Everything, "unknown", store.DeliveryFilter{}, store.Page{})
+		if err == nil {
+			h.Error("the deliveries of an unknown notification")
+		}
+	})
+}
