@@ -1,0 +1,55 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"heliograph/access"
+	"heliograph/api"
+	"heliograph/channel/all"
+	"heliograph/console"
+)
+
+// passwordsAtOnce bounds the memory that signing in may take: 64 MiB for each password that is being compared.
+const passwordsAtOnce = 2
+
+// face is everything on the console's listener: health at the root, the API below /api/, pages for the rest.
+func (a *App) face() (http.Handler, error) {
+	rest := api.New(api.Options{
+		Store: a.store, Door: a.door, Providers: all.Providers,
+		Logger: a.log.With("part", "api"), Metrics: a.metrics.web, Version: a.options.Version,
+	})
+	pages, err := console.New(a.consoleOptions())
+	if err != nil {
+		return nil, fmt.Errorf("making the console: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/", rest)
+	mux.Handle("/", pages)
+	a.health(mux)
+	return mux, nil
+}
+
+func (a *App) consoleOptions() console.Options {
+	o := console.Options{
+		Accounts: a.store, Sessions: a.store.Sessions(), Servers: a.door, Figures: a.store, Devices: a.store,
+		Providers: all.Providers, Passwords: access.NewPasswords(passwordsAtOnce),
+		Secure: a.options.secure(), Version: a.options.Version,
+		Logger: a.log.With("part", "console"), Metrics: a.metrics.web,
+	}
+	if d := a.options.Demo; d != nil {
+		o.DemoEntry, o.DemoAccount, o.DemoInbox = d.Entry, FirstAdministrator, d.Inbox
+	}
+	return o
+}
+
+// LinkURL is the page where a one-time link sets a password. origin may end in a slash.
+func LinkURL(origin, secret string) string {
+	return strings.TrimSuffix(origin, "/") + "/welcome/" + secret
+}
+
+// EntryURL is the page that signs the visitor of a demo in.
+func EntryURL(origin, secret string) string {
+	return strings.TrimSuffix(origin, "/") + "/enter/" + secret
+}

@@ -1,0 +1,107 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Limits of a connection, so that slow clients cannot use the process up. Streams have their own: see patience.
+const (
+	headerTime = 10 * time.Second
+	readTime   = time.Minute
+	writeTime  = time.Minute
+	idleTime   = 2 * time.Minute
+	maxHeader  = 64 << 10 // bytes
+)
+
+// listen opens the listeners and begins to answer.
+func (a *App) listen() error {
+	if a.options.has(Console) {
+		face, err := a.face()
+		if err != nil {
+			return err
+		}
+		listener, err := net.Listen("tcp", cmp.Or(a.options.Listen, DefaultListen))
+		if err != nil {
+			return fmt.Errorf("listening for the console: %w", err)
+		}
+		a.addr.Console = originOf(listener)
+		a.serve("the console", listener, a.patience(face))
+	}
+	listener, err := a.listenMetrics()
+	if err != nil {
+		return fmt.Errorf("listening for metrics: %w", err)
+	}
+	a.addr.Metrics = originOf(listener)
+	a.serve("the metrics", listener, a.measures())
+	a.log.Info("listening", "console", a.addr.Console, "metrics", a.addr.Metrics)
+	return nil
+}
+
+// listenMetrics takes another port when nobody asked for the usual one and it is taken, as by a second Heliograph.
+func (a *App) listenMetrics() (net.Listener, error) {
+	if a.options.ListenMetrics != "" {
+		return net.Listen("tcp", a.options.ListenMetrics)
+	}
+	listener, err := net.Listen("tcp", DefaultMetrics)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return net.Listen("tcp", "127.0.0.1:0")
+	}
+	return listener, err
+}
+
+// measures answers on the metrics' listener, which every role has.
+func (a *App) measures() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError),
+	}))
+	a.health(mux)
+	return mux
+}
+
+func (a *App) serve(what string, listener net.Listener, handler http.Handler) {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       readTime,
+		WriteTimeout:      writeTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // clients that break off are no errors of ours
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error(what+" no longer listens", "error", err)
+		}
+	}()
+	a.onStop(what, func(ctx context.Context) error {
+		err := server.Shutdown(ctx)
+		if err != nil {
+			server.Close() //nolint:errcheck // what is left is cut off
+		}
+		<-done
+		return err
+	})
+}
+
+// originOf is the origin under which this machine reaches a listener.
+func originOf(l net.Listener) string {
+	addr := l.Addr().(*net.TCPAddr) //nolint:forcetypeassert // of a listener on tcp
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+}

@@ -1,0 +1,92 @@
+package app
+
+import (
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"heliograph/store"
+)
+
+// Options of an App. DataDir is needed; every other zero value works.
+type Options struct {
+	Database
+	Roles []Role // nil = all
+
+	Listen        string // console and API; "" = DefaultListen
+	ListenMetrics string // "" = DefaultMetrics, or any free port of loopback when it is taken
+	PublicURL     string // origin under which people reach the console; "" = where it listens
+
+	ReadyFile string        // "" = none
+	Drain     time.Duration // how long Stop waits for what is on the wire; 0 = DefaultDrain
+	Logger    *slog.Logger  // nil = silent
+	Version   string        // empty = unknown
+	Demo      *Demo         // nil = a real installation
+}
+
+// Demo is what makes a demo of an installation: nobody needs a password.
+type Demo struct {
+	Entry string // secret of the link that signs the visitor in
+	Inbox string // URL of the page that shows what was received
+}
+
+// Defaults of a process. All listen on loopback: a proxy that speaks TLS stands before what others may reach.
+const (
+	DefaultListen  = "127.0.0.1:8080"
+	DefaultMetrics = "127.0.0.1:9464"
+	DefaultDrain   = 30 * time.Second
+)
+
+// Database says where everything is kept.
+type Database struct {
+	DataDir string // directory of the lock, and of what has no place of its own
+	URL     string // of PostgreSQL, or path of a SQLite file; "" = heliograph.db in DataDir
+	KeyFile string // "" = heliograph.key in DataDir
+}
+
+func (d Database) url() string {
+	if d.URL == "" {
+		return filepath.Join(d.DataDir, "heliograph.db")
+	}
+	return d.URL
+}
+
+func (d Database) keyFile() string {
+	if d.KeyFile == "" {
+		return filepath.Join(d.DataDir, "heliograph.key")
+	}
+	return d.KeyFile
+}
+
+// locks are the files to hold while serving: the data directory's, and that of a SQLite file somewhere else.
+func (d Database) locks() []string {
+	list := []string{filepath.Join(d.DataDir, "lock")}
+	if file, ok := d.sqlite(); ok && filepath.Clean(file) != filepath.Join(d.DataDir, "heliograph.db") {
+		list = append(list, file+".lock")
+	}
+	return list
+}
+
+// sqlite is the path of the database when it is a file.
+func (d Database) sqlite() (string, bool) {
+	if store.IsPostgres(d.url()) {
+		return "", false
+	}
+	return strings.TrimPrefix(d.url(), "sqlite:"), true
+}
+
+// Role is a part of the work that a process takes on.
+type Role string
+
+const (
+	Console Role = "console" // pages, API and receipts
+	Worker  Role = "worker"  // the jobs that send
+)
+
+// Roles lists those of this version.
+var Roles = []Role{Console, Worker}
+
+// has reports whether the process has a role.
+func (o Options) has(r Role) bool { return len(o.Roles) == 0 || slices.Contains(o.Roles, r) }

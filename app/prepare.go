@@ -1,0 +1,167 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+
+	"heliograph/access"
+	"heliograph/channel/all"
+	"heliograph/courier"
+	"heliograph/intake"
+	"heliograph/jobs"
+	"heliograph/store"
+)
+
+// prepare does what New promises, and registers its undoing step by step.
+func (a *App) prepare(ctx context.Context) error {
+	if err := a.takeLocks(); err != nil {
+		return err
+	}
+	if a.options.ReadyFile != "" { // one that a killed process left behind would lie
+		if err := RemoveReady(a.options.ReadyFile); err != nil {
+			return err
+		}
+	}
+	if err := a.openStore(ctx); err != nil {
+		return err
+	}
+	return a.wire()
+}
+
+func (a *App) takeLocks() error {
+	for _, path := range a.options.locks() {
+		lock, err := Take(path)
+		if err != nil {
+			return err
+		}
+		a.onStop("the lock", func(context.Context) error {
+			lock.Release()
+			return nil
+		})
+	}
+	return nil
+}
+
+func (a *App) openStore(ctx context.Context) error {
+	s, err := store.Open(ctx, a.options.url(), store.Options{Providers: all.Providers})
+	if err != nil {
+		return err
+	}
+	a.store = s
+	a.onStop("the database", func(context.Context) error {
+		s.Close()
+		return nil
+	})
+	if err := migrate(ctx, s); err != nil {
+		return err
+	}
+	return useKeys(ctx, s, a.options.keyFile())
+}
+
+// wire makes the parts and introduces them to each other.
+func (a *App) wire() error {
+	a.metrics = newMetrics(a.store)
+	a.engine = jobs.New(a.store, jobs.Options{
+		Logger: a.log.With("part", "jobs"),
+		Work:   a.options.has(Worker),
+		Hourly: []courier.Args{courier.CleanUpArgs{}},
+	})
+	a.store.UseJobs(a.engine)
+	a.courier = courier.New(a.store, a.engine, courier.Options{
+		Logger:    a.log.With("part", "courier"),
+		Providers: all.Providers,
+		Observer:  a.metrics,
+	})
+	registerWorkers(a.engine, a.courier)
+	if err := a.engine.Open(); err != nil {
+		return err
+	}
+	a.door = intake.New(a.store, intake.Options{Logger: a.log.With("part", "intake"), Providers: all.Providers})
+	return nil
+}
+
+// startWork starts the job engine and the courier, in a process that is a worker.
+func (a *App) startWork(ctx context.Context) error {
+	if !a.options.has(Worker) {
+		return nil
+	}
+	a.onStop("the courier", func(context.Context) error {
+		a.courier.Close()
+		return nil
+	})
+	a.onStop("the jobs", a.stopJobs)
+	if err := a.engine.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("starting the job engine: %w", err)
+	}
+	a.working.Store(true)
+	return a.courier.Start(ctx)
+}
+
+func (a *App) stopJobs(ctx context.Context) error {
+	a.working.Store(false)
+	a.courier.Drain()
+	return a.engine.Stop(ctx)
+}
+
+// FirstAdministrator is the account that a first start makes.
+const FirstAdministrator = "admin"
+
+// firstAccount makes the first administrator of an installation, and a link that lets them in.
+func (a *App) firstAccount(ctx context.Context) error {
+	if !a.options.has(Console) {
+		return nil
+	}
+	account, made, err := a.makeFirstAccount(ctx)
+	if err != nil || !made || a.options.Demo != nil {
+		return err
+	}
+	secret, err := a.store.NewLink(ctx, account.ID)
+	if err != nil {
+		return fmt.Errorf("making the first administrator's link: %w", err)
+	}
+	a.firstLink = LinkURL(a.origin(), secret)
+	return nil
+}
+
+// MakeFirstAccount makes the first administrator, without a link, when there is no account yet.
+func (a *App) MakeFirstAccount(ctx context.Context) error {
+	_, _, err := a.makeFirstAccount(ctx)
+	return err
+}
+
+func (a *App) makeFirstAccount(ctx context.Context) (account access.Account, made bool, err error) {
+	has, err := a.store.HasAccounts(ctx)
+	if has || err != nil {
+		return account, false, err
+	}
+	account, err = a.store.CreateAccount(ctx, FirstAdministrator, access.Administrator)
+	if errors.Is(err, store.ErrConflict) { // another node was quicker
+		return account, false, nil
+	}
+	if err != nil {
+		return account, false, fmt.Errorf("making the first administrator: %w", err)
+	}
+	return account, true, nil
+}
+
+// origin is what people type to reach the console.
+func (a *App) origin() string {
+	if a.options.PublicURL != "" {
+		return a.options.PublicURL
+	}
+	return a.addr.Console
+}
+
+// secure reports whether people reach the console over TLS.
+func (o Options) secure() bool {
+	u, err := url.Parse(o.PublicURL)
+	return err == nil && u.Scheme == "https"
+}
+
+// Ready is what the ready file says, after Start.
+func (a *App) Ready() Ready {
+	return Ready{Console: a.addr.Console, API: a.addr.API(), Metrics: a.addr.Metrics, PID: os.Getpid()}
+}

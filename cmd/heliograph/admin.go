@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"heliograph/access"
+	"heliograph/app"
+	"heliograph/store"
+)
+
+type adminCmd struct {
+	Create adminCreateCmd `cmd:"" help:"Make an administrator and print a one-time link that sets the password."`
+	Reset  adminResetCmd  `cmd:"" help:"Print a one-time link that sets a new password."`
+}
+
+// adminFlags are those of both commands.
+type adminFlags struct {
+	Name string `arg:"" help:"What the administrator signs in with."`
+	URL  string `help:"Address of the console, for the link." default:"http://127.0.0.1:8080" name:"public-url"`
+
+	place `embed:"" group:"Where everything is kept"`
+}
+
+type adminCreateCmd struct {
+	adminFlags `embed:""`
+}
+
+// Help is shown by -h below the flags.
+func (adminCreateCmd) Help() string {
+	return `It works on the database, also while heliograph serve runs. The link works once, within a day.
+
+Example:
+
+    heliograph admin create maria --public-url https://notify.example.com`
+}
+
+// Run makes the account.
+func (c *adminCreateCmd) Run(ctx context.Context, term terminal) error {
+	return c.withLink(ctx, term, func(s *store.Store) (access.Account, error) {
+		account, err := s.CreateAccount(ctx, c.Name, access.Administrator)
+		if errors.Is(err, store.ErrConflict) {
+			return account, fmt.Errorf("there is an account %q already; heliograph admin reset lets it in again", c.Name)
+		}
+		return account, err
+	})
+}
+
+type adminResetCmd struct {
+	adminFlags `embed:""`
+}
+
+// Help is shown by -h below the flags.
+func (adminResetCmd) Help() string {
+	return `It works on the database, also while heliograph serve runs. The old password goes on until the link is used; the link works once, within a day, and earlier links of the account stop working.
+
+Example:
+
+    heliograph admin reset admin`
+}
+
+// Run finds the account.
+func (c *adminResetCmd) Run(ctx context.Context, term terminal) error {
+	return c.withLink(ctx, term, func(s *store.Store) (access.Account, error) {
+		account, err := s.AccountByName(ctx, c.Name)
+		if errors.Is(err, store.ErrNotFound) {
+			return account, fmt.Errorf("there is no account %q; heliograph admin create makes one", c.Name)
+		}
+		return account, err
+	})
+}
+
+// withLink gets an account and prints a link for it, and nothing else, on standard output.
+func (c *adminFlags) withLink(ctx context.Context, term terminal, get func(*store.Store) (access.Account, error)) error {
+	if err := checkOrigin("--public-url", c.URL); err != nil {
+		return err
+	}
+	s, err := app.OpenDatabase(ctx, c.options())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	account, err := get(s)
+	if err != nil {
+		return err
+	}
+	secret, err := s.NewLink(ctx, account.ID)
+	if err != nil {
+		return fmt.Errorf("making the link: %w", err)
+	}
+	_, err = fmt.Fprintln(term.out, app.LinkURL(c.URL, secret))
+	return err
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"heliograph/app"
+)
+
+type serveCmd struct {
+	place `embed:"" group:"Where everything is kept"`
+
+	Listen        string        `help:"Where console and API listen. :8080 is every interface of the machine; put a proxy with TLS before it." default:"127.0.0.1:8080" group:"Listeners"`
+	ListenMetrics string        `help:"Where /metrics listens. Default: 127.0.0.1:9464, or any free port of loopback when that is taken." placeholder:"ADDR" group:"Listeners"`
+	PublicURL     string        `help:"Address under which people reach the console, such as https://notify.example.com; https makes the sign-in cookie secure." name:"public-url" placeholder:"URL" group:"Listeners"`
+	Roles         []string      `help:"What this process does: console (pages and API), worker (sends). Default: all of it." placeholder:"ROLE" group:"Process"`
+	ReadyFile     string        `help:"JSON file that tells scripts where everything listens: written when it does, removed on a clean stop." type:"path" placeholder:"PATH" group:"Process"`
+	Drain         time.Duration `help:"How long a stop waits for what is on the wire." default:"30s" group:"Process"`
+}
+
+// Help is shown by -h below the flags.
+func (serveCmd) Help() string {
+	return `Without flags, one process does everything, on SQLite in ./data: nothing else is needed. The first start makes the account "admin" and prints a link that sets its password. Ctrl-C or SIGTERM stops: what is on the wire is waited for, what remains is sent after the next start.
+
+Examples:
+
+    heliograph serve
+    heliograph serve --data /var/lib/heliograph --listen :8080 --public-url https://notify.example.com
+    HELIOGRAPH_DATABASE=postgres://heliograph@db/heliograph heliograph serve --roles worker --key-file /etc/heliograph.key
+
+/livez and /readyz answer on both listeners.`
+}
+
+// Run serves until a signal.
+func (c *serveCmd) Run(ctx context.Context, term terminal, log *slog.Logger) error {
+	roles, err := parseRoles(c.Roles)
+	if err != nil {
+		return err
+	}
+	if err := checkOrigin("--public-url", c.PublicURL); err != nil {
+		return err
+	}
+	a, err := app.New(ctx, app.Options{
+		Database: c.options(), Roles: roles, Listen: c.Listen, ListenMetrics: c.ListenMetrics, PublicURL: c.PublicURL,
+		ReadyFile: c.ReadyFile, Drain: c.Drain, Logger: log, Version: version(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.Start(ctx); err != nil {
+		return err
+	}
+	if link := a.FirstLink(); link != "" {
+		fmt.Fprintf(term.out, "Set the password of the administrator %q here, once, within a day:\n\n    %s\n\n", app.FirstAdministrator, link)
+	}
+	<-ctx.Done()
+	log.Info("stopping: waiting for what is on the wire; a second signal ends at once")
+	return a.Stop(ctx)
+}
+
+// later are roles that the architecture knows and this version does not have.
+var later = []string{"listener", "registration"}
+
+func parseRoles(words []string) ([]app.Role, error) {
+	var roles []app.Role
+	for _, word := range words {
+		role := app.Role(strings.TrimSpace(word))
+		switch {
+		case slices.Contains(app.Roles, role):
+			roles = append(roles, role)
+		case slices.Contains(later, string(role)):
+			return nil, misused("--roles: this version has no role %q yet, for mail push comes later; it has console and worker", role)
+		default:
+			return nil, misused("--roles: there is no role %q; there are console and worker", role)
+		}
+	}
+	return roles, nil
+}
+
+// checkOrigin refuses what is not scheme and host; empty is fine.
+func checkOrigin(flag, text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return misused("%s must be an origin such as https://notify.example.com, without a path", flag)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"heliograph/app"
+	"heliograph/sim"
+)
+
+type simCmd struct {
+	Which     []string `arg:"" help:"all, or some of apns, fcm, smtp." enum:"all,apns,fcm,smtp"`
+	ReadyFile string   `help:"JSON file with addresses and credentials: written when all listen, removed on a clean stop." type:"path" placeholder:"PATH"`
+	StateDir  string   `help:"Directory that keeps authority, keys and accounts, so that a restart changes none of them. Default: fresh ones, in a temporary directory." type:"path" placeholder:"DIR"`
+}
+
+// Help is shown by -h below the flags.
+func (simCmd) Help() string {
+	return `The simulators speak the real protocols on free ports of loopback. Point providers and servers of heliograph serve at them, with the credentials and the certificate authority (ca_file) of the ready file.
+
+GET /_sim/history of each shows what was received, GET /_sim/magic the addresses that always fail, POST /_sim/fail makes others fail, POST /_sim/reset forgets. For mail all of that is at the inbox's address, which is also a page to look at.
+
+Examples:
+
+    heliograph sim all --ready-file sims.json
+    heliograph sim apns fcm --ready-file sims.json --state-dir sims`
+}
+
+// simStop bounds the stop of the simulators; connections are cut off anyway.
+const simStop = 5 * time.Second
+
+// Run runs the simulators until a signal.
+func (c *simCmd) Run(ctx context.Context, term terminal, log *slog.Logger) (err error) {
+	dir, remove, err := c.directory()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	set, err := sim.Start(ctx, c.Which, sim.Options{CAFile: filepath.Join(dir, "authority.pem"), StateDir: c.StateDir, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), simStop)
+		defer cancel()
+		if stopErr := set.Stop(late); err == nil {
+			err = stopErr
+		}
+	}()
+	ready := set.Ready()
+	if c.ReadyFile != "" {
+		if err := app.WriteReady(c.ReadyFile, ready); err != nil {
+			return err
+		}
+		defer app.RemoveReady(c.ReadyFile) //nolint:errcheck // nobody can act on it at the end
+	}
+	for _, name := range slices.Sorted(maps.Keys(ready.Sims)) {
+		fmt.Fprintf(term.out, "%-6s %s\n", name, ready.Sims[name])
+	}
+	fmt.Fprintf(term.out, "%-6s %s\n", "CA", ready.CAFile)
+	<-ctx.Done()
+	return nil
+}
+
+// directory is where the authority's certificate is written: the state's, or a temporary one.
+func (c *simCmd) directory() (dir string, remove func(), err error) {
+	if c.StateDir != "" {
+		return c.StateDir, func() {}, os.MkdirAll(c.StateDir, 0o700)
+	}
+	dir, err = os.MkdirTemp("", "heliograph-sim-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}
