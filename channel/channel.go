@@ -9,6 +9,7 @@ package channel
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"heliograph/message"
 )
@@ -51,6 +52,10 @@ type Settings interface {
 	// Test really sends one message to an address of the channel (for push: a token) and reports every step.
 	Test(ctx context.Context, env Env, m message.Message) Report
 }
+
+// Patient is what Settings may say beside: how long a Send can still take after its ctx ended, because it waits for
+// what is on the wire. The courier gives a batch so much time before it holds its node for dead.
+type Patient interface{ Patience() time.Duration }
 
 // Problem is one thing that is wrong with a setting.
 type Problem struct {

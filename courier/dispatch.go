@@ -14,7 +14,17 @@ import (
 const (
 	handOverFor = 10 * time.Second // then the rest becomes a new job, so that an urgent batch waits at most so long
 	waitForNew  = time.Minute      // how long deliveries wait for a server when none is active
+	writeWithin = 10 * time.Second // for reading a batch and writing its results
 )
+
+// DispatchTime is how long a batch may take before the job engine gives it up.
+func (c *Courier) DispatchTime(args DispatchArgs) time.Duration { return c.servers.time(args.Server) }
+
+// RetryTime is the same for what is due again.
+func (c *Courier) RetryTime(args RetryArgs) time.Duration { return c.servers.time(args.Server) }
+
+// ProbeTime is the same for a probe.
+func (c *Courier) ProbeTime(args ProbeArgs) time.Duration { return c.servers.time(args.Server) }
 
 // Dispatch sends one batch: what of its range still waits for a first attempt. Its results, the job for what was not
 // handed over and its own end are one write.

@@ -73,6 +73,21 @@ func (s *servers) opened(server channel.Server) (*open, error) {
 	return now, nil
 }
 
+// usualTime is how long a batch may take when its provider does not say otherwise.
+const usualTime = time.Minute
+
+// time is how long a batch of a server may take: handing over, waiting for what is on the wire, writing.
+func (s *servers) time(id string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.open[id]; o != nil {
+		if p, ok := o.Settings.(channel.Patient); ok {
+			return max(usualTime, handOverFor+p.Patience()+writeWithin)
+		}
+	}
+	return usualTime
+}
+
 // known is the provider of a kind of server.
 func (s *servers) known(kind string) (channel.Provider, bool) {
 	for _, p := range s.options.Providers {

@@ -154,3 +154,7 @@ func linkLocalHost(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && linkLocal(addr)
 }
+
+// Patience is how long a transaction can still take when nothing more is handed over: one answer to its envelope, and
+// one to its final dot.
+func (s *Settings) Patience() time.Duration { return 2 * s.timeout() }
