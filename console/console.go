@@ -19,7 +19,10 @@ import (
 // Options of the console. What has no comment is required.
 type Options struct {
 	Accounts Accounts
-	Sessions scs.CtxStore // store.Sessions
+	Sessions scs.Store    // store.Sessions
+	Servers  Servers      // intake.Door
+	Figures  Figures      // store.Store
+	Devices  DeviceFinder // store.Store: the devices that a push provider is tested with
 
 	Providers []channel.Provider // in the order of the Add menus: channel/all
 	Passwords *access.Passwords
@@ -41,6 +44,7 @@ type Accounts interface {
 	AccountByLink(ctx context.Context, secret string) (access.Account, error)
 	SetPasswordByLink(ctx context.Context, secret, hash string) (access.Account, error)
 	SignedIn(ctx context.Context, id string) error
+	CreateAccount(ctx context.Context, name string, role access.Role) (access.Account, error)
 }
 
 // console answers for all pages.
@@ -51,6 +55,7 @@ type console struct {
 	assets    *web.Assets
 	catalogue *text.Catalogue
 	demoHash  [sha256.Size]byte
+	fleet     fleetCache
 }
 
 //go:embed assets

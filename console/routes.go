@@ -24,6 +24,23 @@ func (c *console) routes() *http.ServeMux {
 
 	// Dashboard
 	private("GET /{$}", c.dashboard)
+	private("GET /live/dashboard", c.dashboardLive)
+
+	// Settings
+	private("GET /settings", c.settings)
+	private("GET /settings/about", c.about)
+	for _, f := range serverFamilies {
+		private("GET "+f.path, c.serverList(f))
+		private("GET "+f.path+"/new/{kind}", c.newServer(f))
+		private("POST "+f.path+"/new/{kind}", c.createServer(f))
+		private("POST "+f.path+"/new/{kind}/test", c.testServer(f))
+		private("GET "+f.path+"/{id}", c.editServer(f))
+		private("POST "+f.path+"/{id}", c.updateServer(f))
+		private("POST "+f.path+"/{id}/test", c.testServer(f))
+		private("POST "+f.path+"/{id}/activate", c.activateServer(f))
+		private("POST "+f.path+"/{id}/resume", c.resumeServer(f))
+		private("POST "+f.path+"/{id}/delete", c.deleteServer(f))
+	}
 
 	mux.Handle("GET /assets/", c.assets)
 	open("/", func(http.ResponseWriter, *http.Request) error { return web.ErrNotFound })

@@ -154,7 +154,7 @@ func (c *console) enterDemo(w http.ResponseWriter, r *http.Request) error {
 	if c.DemoEntry == "" || subtle.ConstantTimeCompare(given[:], c.demoHash[:]) != 1 {
 		return web.ErrNotFound
 	}
-	account, err := c.Accounts.AccountByName(r.Context(), c.DemoAccount)
+	account, err := c.demoAccount(r.Context())
 	if err != nil {
 		return err
 	}
@@ -162,6 +162,21 @@ func (c *console) enterDemo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return goTo(w, r, localPath(r.URL.Query().Get("next")))
+}
+
+// demoName is the account that visitors of a demonstration work as. It has no password.
+const demoName = "demo"
+
+func (c *console) demoAccount(ctx context.Context) (access.Account, error) {
+	account, err := c.Accounts.AccountByName(ctx, demoName)
+	if !errors.Is(err, store.ErrNotFound) {
+		return account, err
+	}
+	account, err = c.Accounts.CreateAccount(ctx, demoName, access.Administrator)
+	if errors.Is(err, store.ErrConflict) { // another visitor was quicker
+		return c.Accounts.AccountByName(ctx, demoName)
+	}
+	return account, err
 }
 
 // setTheme remembers light or dark for those whose browser runs no script.

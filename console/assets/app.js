@@ -37,6 +37,75 @@
     document.querySelectorAll(".is-busy").forEach(function (b) { b.classList.remove("is-busy"); b.removeAttribute("aria-disabled"); });
   });
 
+  // Menus that open in place close again.
+  document.addEventListener("click", function (event) {
+    document.querySelectorAll("[data-drop][open]").forEach(function (menu) {
+      if (!menu.contains(event.target)) menu.open = false;
+    });
+  });
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "Escape") return;
+    document.querySelectorAll("[data-drop][open]").forEach(function (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    });
+  });
+
+  // Forms that are drawn from fields: some are shown only with a value of another, some follow another's value.
+  function valueOf(form, name) {
+    var input = form.elements.namedItem(name);
+    if (!input) return "";
+    if (input.type === "checkbox") return String(input.checked);
+    return input.value;
+  }
+  function settle(form) {
+    form.querySelectorAll("[data-shown-if*='=']").forEach(function (line) {
+      var rule = line.dataset.shownIf.split("=");
+      line.toggleAttribute("data-off", valueOf(form, rule[0]) !== rule[1]);
+    });
+  }
+  document.addEventListener("change", function (event) {
+    var form = event.target.closest("form[data-fields]");
+    if (!form) return;
+    settle(form);
+    form.querySelectorAll("[data-follows]").forEach(function (input) {
+      if (input.dataset.follows !== event.target.name || input.dataset.typed) return;
+      var value = JSON.parse(input.dataset.followValues)[valueOf(form, event.target.name)];
+      if (value !== undefined) input.value = value;
+    });
+  });
+  document.addEventListener("input", function (event) {
+    if (event.target.matches("[data-follows]")) event.target.dataset.typed = "1";
+  });
+  function prepare(form) {
+    form.querySelectorAll("[data-was]").forEach(function (old) { old.remove(); });
+    form.querySelectorAll("[data-follows]").forEach(function (input) {
+      var usual = JSON.parse(input.dataset.followValues)[valueOf(form, input.dataset.follows)];
+      if (usual !== input.value) input.dataset.typed = "1";
+    });
+    settle(form);
+  }
+  document.addEventListener("DOMContentLoaded", function () {
+    document.querySelectorAll("form[data-fields]").forEach(prepare);
+  });
+
+  // Enter in a field with a button of its own presses that button, not the form's first.
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "Enter" || !event.target.matches("[data-enter]")) return;
+    event.preventDefault();
+    document.getElementById(event.target.dataset.enter).click();
+  });
+
+  // Keys and certificates come as files; the server gets their text.
+  document.addEventListener("change", function (event) {
+    var file = event.target.matches("[data-into]") && event.target.files[0];
+    if (!file || file.size > 262144) return;
+    file.text().then(function (text) {
+      document.getElementById(event.target.dataset.into).value = text;
+      event.target.value = "";
+    });
+  });
+
   // What went wrong gets the focus, so that it is read out and seen.
   function focusProblem(within) {
     var found = within.querySelector("[data-focus]");

@@ -2,6 +2,7 @@
 // cookie, so that the next page shows local times.
 (function () {
   var root = document.documentElement;
+  root.classList.add("js");
   var dark = window.matchMedia("(prefers-color-scheme: dark)");
   function follow() {
     if (!root.dataset.theme) root.dataset.bsTheme = dark.matches ? "dark" : "light";

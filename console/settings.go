@@ -1,0 +1,107 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"time"
+)
+
+// settingsPage leads to everything that can be set.
+type settingsPage struct {
+	Sections []settingsSection
+}
+
+type settingsSection struct {
+	Name  string // of its text
+	Links []settingsLink
+}
+
+// settingsLink is one tile: "settings.<Name>" and "settings.<Name>.lead" are its words.
+type settingsLink struct {
+	Name, Path, Picture string
+	State               string // how things stand; empty = nothing to say
+}
+
+func (p settingsPage) heading(ctx context.Context) heading {
+	return heading{Title: t(ctx, "nav.settings"), Nav: "settings"}
+}
+
+func (c *console) settings(w http.ResponseWriter, r *http.Request) error {
+	var links []settingsLink
+	for _, f := range serverFamilies {
+		state, err := c.familyState(r.Context(), f)
+		if err != nil {
+			return err
+		}
+		links = append(links, settingsLink{f.name, f.path, f.picture, state})
+	}
+	return c.show(w, r, http.StatusOK, settingsPage{[]settingsSection{
+		{"notifications", links},
+		{"system", []settingsLink{
+			{"api", "/api/docs", "api", ""},
+			{"about", "/settings/about", "info-circle", t(r.Context(), "about.version.short", c.version())},
+		}},
+	}})
+}
+
+// familyState says how many servers of a family there are, and whether one is in trouble.
+func (c *console) familyState(ctx context.Context, f serverFamily) (string, error) {
+	list, err := c.serversOf(ctx, f)
+	if err != nil || len(list) == 0 {
+		return t(ctx, "settings.none"), err
+	}
+	for _, s := range list {
+		if s.Pause != nil {
+			return t(ctx, "settings.paused", s.Name), nil
+		}
+	}
+	active := int64(0)
+	for _, s := range list {
+		if s.Active {
+			active++
+		}
+	}
+	return tn(ctx, "settings.active", active), nil
+}
+
+// aboutPage says what is running.
+type aboutPage struct {
+	Version, Revision, Go, Machine string
+	Built                          time.Time // of the source; zero = unknown
+}
+
+func (p aboutPage) heading(ctx context.Context) heading {
+	return heading{Title: t(ctx, "about.title"), Nav: "settings", Parents: []crumb{{t(ctx, "nav.settings"), "/settings"}}}
+}
+
+func (c *console) about(w http.ResponseWriter, r *http.Request) error {
+	p := aboutPage{Version: c.version(), Go: runtime.Version(), Machine: runtime.GOOS + "/" + runtime.GOARCH}
+	if info, has := debug.ReadBuildInfo(); has {
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				p.Revision = s.Value
+			case "vcs.time":
+				p.Built, _ = time.Parse(time.RFC3339, s.Value) // zero = unknown
+			}
+		}
+	}
+	return c.show(w, r, http.StatusOK, p)
+}
+
+func (c *console) version() string {
+	if c.Version == "" {
+		return "dev"
+	}
+	return c.Version
+}
+
+// component is something of others that the pages are made with.
+type component struct{ Name, Licence string }
+
+// components are listed with their licences on the About page; the licences themselves are in assets/vendor.
+var components = []component{
+	{"Tabler, Tabler Icons", "MIT"}, {"htmx", "0BSD"}, {"uPlot", "MIT"},
+}
