@@ -43,8 +43,8 @@ func showDelivery(plan *notice.Plan) func(message.DeliveryView) Delivery {
 }
 
 type listDeliveriesInput struct {
-	byID
-	paged
+	ByID
+	Paged
 	Channel string   `query:"channel" enum:"push,smtp,sms"`
 	State   []string `query:"state,explode" enum:"queued,sending,sent,delivered,failed,skipped,cancelled,unknown" doc:"One of these. Repeat it, or separate with commas."`
 	Search  string   `query:"search" maxLength:"256" doc:"A fragment of the address, the device or the person."`

@@ -112,7 +112,7 @@ func pushOf(p optional[Push]) *fleet.PushToken {
 }
 
 type listDevicesInput struct {
-	paged
+	Paged
 	Platform        []string    `query:"platform,explode" enum:"ios,ipados,macos,android,windows,other" doc:"One of these. Repeat it, or separate with commas."`
 	Ownership       []string    `query:"ownership,explode" enum:"corporate,byod,unknown" doc:"One of these. Repeat it, or separate with commas."`
 	Compliant       maybe[bool] `query:"compliant"`
@@ -145,6 +145,7 @@ func (in *listDevicesInput) filter() (f fleet.Filter, faults []Fault) {
 		condition, ok := parseProperty(text)
 		if !ok {
 			faults = append(faults, Fault{"property", "must be NAME:OP:VALUE, such as SITE:eq:Paris"})
+			continue
 		}
 		f.Property = append(f.Property, condition)
 	}
@@ -191,13 +192,13 @@ func (s *server) listDevices(ctx context.Context, actor access.Actor, in *listDe
 	return pageOf(list, next, showDevice), nil
 }
 
-func (s *server) getDevice(ctx context.Context, actor access.Actor, in *byID) (*found[Device], error) {
+func (s *server) getDevice(ctx context.Context, actor access.Actor, in *ByID) (*found[Device], error) {
 	d, err := s.store.Device(ctx, actor.Scope, fleet.DeviceID(in.ID))
 	return find(showDevice(d), err)
 }
 
 type putDeviceInput struct {
-	byID
+	ByID
 	payload[Device]
 }
 
@@ -216,12 +217,12 @@ func (s *server) putDevice(ctx context.Context, actor access.Actor, in *putDevic
 	return storedAs(showDevice(d), created), nil
 }
 
-func (s *server) deleteDevice(ctx context.Context, actor access.Actor, in *byID) (*nothing, error) {
+func (s *server) deleteDevice(ctx context.Context, actor access.Actor, in *ByID) (*nothing, error) {
 	return &nothing{}, s.store.DeleteDevice(ctx, actor.Scope, fleet.DeviceID(in.ID))
 }
 
 type putPushTokenInput struct {
-	byID
+	ByID
 	payload[Push]
 }
 

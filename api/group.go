@@ -20,7 +20,7 @@ func showGroup(g fleet.Group) Group {
 	return Group{ID: string(g.ID), Name: g.Name, Description: g.Description, Devices: g.Devices, Users: g.Users}
 }
 
-type listGroupsInput struct{ paged }
+type listGroupsInput struct{ Paged }
 
 func (s *server) listGroups(ctx context.Context, actor access.Actor, in *listGroupsInput) (*found[page[Group]], error) {
 	list, next, err := s.store.ListGroups(ctx, actor.Scope, in.page())
@@ -30,13 +30,13 @@ func (s *server) listGroups(ctx context.Context, actor access.Actor, in *listGro
 	return pageOf(list, next, showGroup), nil
 }
 
-func (s *server) getGroup(ctx context.Context, actor access.Actor, in *byID) (*found[Group], error) {
+func (s *server) getGroup(ctx context.Context, actor access.Actor, in *ByID) (*found[Group], error) {
 	g, err := s.store.Group(ctx, actor.Scope, fleet.GroupID(in.ID))
 	return find(showGroup(g), err)
 }
 
 type putGroupInput struct {
-	byID
+	ByID
 	payload[Group]
 }
 
@@ -55,6 +55,6 @@ func (s *server) putGroup(ctx context.Context, actor access.Actor, in *putGroupI
 	return storedAs(showGroup(g), created), nil
 }
 
-func (s *server) deleteGroup(ctx context.Context, actor access.Actor, in *byID) (*nothing, error) {
+func (s *server) deleteGroup(ctx context.Context, actor access.Actor, in *ByID) (*nothing, error) {
 	return &nothing{}, s.store.DeleteGroup(ctx, actor.Scope, fleet.GroupID(in.ID))
 }

@@ -158,8 +158,8 @@ func (n NewNotification) request() (intake.Request, error) {
 	return r, nil
 }
 
-// again is the header of a request that may come twice.
-type again struct {
+// Again is the header of a request that may come twice.
+type Again struct {
 	Key string `header:"Idempotency-Key" minLength:"1" maxLength:"255" doc:"Chosen by the caller, 1 to 255 characters. The same request under the same key within 24 hours gets the first answer again."`
 }
 
@@ -219,7 +219,7 @@ func (s *server) once(ctx context.Context, actor access.Actor, key string, hash 
 }
 
 type createNotificationInput struct {
-	again
+	Again
 	payload[NewNotification]
 }
 
@@ -257,7 +257,7 @@ func acceptedAnswer(n message.Notification) (a store.Answer) {
 }
 
 type listNotificationsInput struct {
-	paged
+	Paged
 	State []string `query:"state,explode" enum:"scheduled,expanding,sending,done,cancelled" doc:"One of these. Repeat it, or separate with commas."`
 }
 
@@ -270,7 +270,7 @@ func (s *server) listNotifications(ctx context.Context, actor access.Actor, in *
 	return pageOf(list, next, showNotification), nil
 }
 
-func (s *server) getNotification(ctx context.Context, actor access.Actor, in *byID) (*found[Notification], error) {
+func (s *server) getNotification(ctx context.Context, actor access.Actor, in *ByID) (*found[Notification], error) {
 	n, err := s.store.Notification(ctx, actor.Scope, message.NotificationID(in.ID))
 	return find(showNotification(n), err)
 }
@@ -279,7 +279,7 @@ func (s *server) getNotification(ctx context.Context, actor access.Actor, in *by
 type Nothing struct{}
 
 type cancelInput struct {
-	byID
+	ByID
 	payload[Nothing]
 }
 
@@ -304,8 +304,8 @@ type Retried struct {
 }
 
 type retryInput struct {
-	byID
-	again
+	ByID
+	Again
 	payload[RetryRequest]
 }
 

@@ -129,18 +129,18 @@ func pageOf[N, T any](nouns []N, next string, show func(N) T) *found[page[T]] {
 	return &found[page[T]]{p}
 }
 
-// paged is the input of a list.
-type paged struct {
+// Paged is the input of a list.
+type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most entries of the answer."`
 	Cursor string `query:"cursor" maxLength:"512" doc:"The next_cursor of the page before."`
 }
 
-// byID is the input of everything below one object.
-type byID struct {
+// ByID is the input of everything below one object.
+type ByID struct {
 	ID string `path:"id" maxLength:"128" doc:"The object's id."`
 }
 
-func (p paged) page() store.Page { return store.Page{Limit: p.Limit, Cursor: p.Cursor} }
+func (p Paged) page() store.Page { return store.Page{Limit: p.Limit, Cursor: p.Cursor} }
 
 // sameID refuses a body that speaks of another object than the address.
 func sameID(address, body string) error {

@@ -248,7 +248,7 @@ func (r *resource) stored(ctx context.Context, id string) (channel.Server, error
 	return found, err
 }
 
-type listServersInput struct{ paged }
+type listServersInput struct{ Paged }
 
 // list pages through servers by their place: there are a handful of them.
 func (r *resource) list(ctx context.Context, _ access.Actor, in *listServersInput) (*found[page[serverView]], error) {
@@ -274,7 +274,7 @@ func (r *resource) list(ctx context.Context, _ access.Actor, in *listServersInpu
 	return pageOf(views, next, func(v serverView) serverView { return v }), nil
 }
 
-func (r *resource) get(ctx context.Context, _ access.Actor, in *byID) (*found[serverView], error) {
+func (r *resource) get(ctx context.Context, _ access.Actor, in *ByID) (*found[serverView], error) {
 	return r.found(r.stored(ctx, in.ID))
 }
 
@@ -294,7 +294,7 @@ func (r *resource) create(ctx context.Context, actor access.Actor, in *createSer
 }
 
 type updateServerInput struct {
-	byID
+	ByID
 	payload[serverBody]
 }
 
@@ -310,7 +310,7 @@ func (r *resource) update(ctx context.Context, actor access.Actor, in *updateSer
 	return r.found(r.s.door.UpdateServer(ctx, actor, in.ID, input))
 }
 
-func (r *resource) delete(ctx context.Context, actor access.Actor, in *byID) (*nothing, error) {
+func (r *resource) delete(ctx context.Context, actor access.Actor, in *ByID) (*nothing, error) {
 	if _, err := r.stored(ctx, in.ID); err != nil {
 		return nil, err
 	}
@@ -318,7 +318,7 @@ func (r *resource) delete(ctx context.Context, actor access.Actor, in *byID) (*n
 }
 
 type actServerInput struct {
-	byID
+	ByID
 	payload[Nothing]
 }
 

@@ -38,7 +38,7 @@ func showToken(t access.Token) Token {
 	}
 }
 
-type listTokensInput struct{ paged }
+type listTokensInput struct{ Paged }
 
 func (s *server) listTokens(ctx context.Context, _ access.Actor, in *listTokensInput) (*found[page[Token]], error) {
 	list, next, err := s.store.ListTokens(ctx, in.page())
@@ -48,7 +48,7 @@ func (s *server) listTokens(ctx context.Context, _ access.Actor, in *listTokensI
 	return pageOf(list, next, showToken), nil
 }
 
-func (s *server) getToken(ctx context.Context, _ access.Actor, in *byID) (*found[Token], error) {
+func (s *server) getToken(ctx context.Context, _ access.Actor, in *ByID) (*found[Token], error) {
 	t, err := s.store.Token(ctx, in.ID)
 	return find(showToken(t), err)
 }
@@ -69,6 +69,6 @@ func (s *server) createToken(ctx context.Context, _ access.Actor, in *createToke
 	return &made[CreatedToken]{prefix + "/api-tokens/" + t.ID, CreatedToken{showToken(t), secret}}, nil
 }
 
-func (s *server) deleteToken(ctx context.Context, _ access.Actor, in *byID) (*nothing, error) {
+func (s *server) deleteToken(ctx context.Context, _ access.Actor, in *ByID) (*nothing, error) {
 	return &nothing{}, s.store.DeleteToken(ctx, in.ID)
 }

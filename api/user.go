@@ -39,7 +39,7 @@ func (u User) user(id string) fleet.User {
 }
 
 type listUsersInput struct {
-	paged
+	Paged
 	Group  []string `query:"group,explode" doc:"Name or id of a group. Repeat it for one of several."`
 	Search string   `query:"search" maxLength:"256" doc:"A fragment of name, user name, id, mail address or number."`
 }
@@ -52,13 +52,13 @@ func (s *server) listUsers(ctx context.Context, actor access.Actor, in *listUser
 	return pageOf(list, next, showUser), nil
 }
 
-func (s *server) getUser(ctx context.Context, actor access.Actor, in *byID) (*found[User], error) {
+func (s *server) getUser(ctx context.Context, actor access.Actor, in *ByID) (*found[User], error) {
 	u, err := s.store.User(ctx, actor.Scope, fleet.UserID(in.ID))
 	return find(showUser(u), err)
 }
 
 type putUserInput struct {
-	byID
+	ByID
 	payload[User]
 }
 
@@ -77,6 +77,6 @@ func (s *server) putUser(ctx context.Context, actor access.Actor, in *putUserInp
 	return storedAs(showUser(u), created), nil
 }
 
-func (s *server) deleteUser(ctx context.Context, actor access.Actor, in *byID) (*nothing, error) {
+func (s *server) deleteUser(ctx context.Context, actor access.Actor, in *ByID) (*nothing, error) {
 	return &nothing{}, s.store.DeleteUser(ctx, actor.Scope, fleet.UserID(in.ID))
 }

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+	"testing"
+
+	"heliograph/channel/smtp"
+)
+
+func (h *house) password(id string) string {
+	h.Helper()
+	v, err := h.store.Server(h.Context(), id)
+	h.must(err)
+	return v.Settings.(*smtp.Settings).Password
+}
+
+func TestServers(t *testing.T) {
+	h := newHouse(t)
+	body := object{"kind": "smtp", "name": "mail", "description": "in the cellar", "host": "mail.example.com", "port": 587, "security": "tls",
+		"authentication": true, "username": "it", "password": "geheim-4711", "from_name": "IT", "from_email": "it@example.com", "retries": 2}
+	made := h.post(serversPath, body).is(201).has("kind", "smtp", "name", "mail", "description", "in the cellar", "host", "mail.example.com", "port", 587,
+		"security", "tls", "username", "it", "password_set", true, "active", true, "retries", 2, "timeout_seconds", 30, "max_recipients", 100,
+		"paused", false, "created_at", "2026-03-04T09:30:00Z")
+	id := made.at("id").(string)
+	if where := made.header.Get("Location"); where != "/api/v1/notification-servers/"+id {
+		t.Errorf("Location %q", where)
+	}
+	got := h.get(serversPath + "/" + id).is(200)
+	if got.raw != made.raw {
+		t.Errorf("POST answers\n%sand GET\n%s", made.raw, got.raw)
+	}
+	if list := h.get(serversPath).is(200).has("items.0.id", id, "next_cursor", nil); strings.Contains(made.raw+list.raw, "geheim") {
+		t.Error("a password is shown")
+	}
+	if again := h.put(serversPath+"/"+id, got.raw).is(200); again.at("password_set") != true || h.password(id) != "geheim-4711" {
+		t.Errorf("what GET showed came back as %s", again.raw)
+	}
+	body["password"], body["host"] = "neu", "mx.example.com"
+	h.put(serversPath+"/"+id, body).is(200).has("host", "mx.example.com")
+	if h.password(id) != "neu" {
+		t.Error("the password is not the new one")
+	}
+	body["password"] = nil
+	h.put(serversPath+"/"+id, body).refuses("/password") // authentication needs one
+	body["authentication"] = false
+	h.put(serversPath+"/"+id, body).is(200).has("password_set", false)
+	if h.password(id) != "" {
+		t.Error("null does not clear")
+	}
+	delete(body, "retries")
+	h.put(serversPath+"/"+id, body).is(200).has("retries", 5)
+
+	h.post(serversPath, body).is(409)
+	second := h.post(serversPath, object{"kind": "smtp", "name": "spare", "host": "h", "from_email": "a@example.com"}).is(201).has("active", false, "port", 25).at("id").(string)
+	h.post(serversPath+"/"+second+"/activate", "{}").is(200).has("active", true)
+	h.get(serversPath+"/"+id).has("active", false)
+	h.post(serversPath+"/"+second+"/resume", nil).is(200).has("paused", false)
+	page := h.get(serversPath + "?limit=1").is(200)
+	if rest := h.get(serversPath+"?limit=1&cursor="+page.at("next_cursor").(string)).is(200).has("next_cursor", nil); page.ids()[0] == rest.ids()[0] {
+		t.Error("the second page is the first")
+	}
+	h.get(providersPath + "/" + id).is(404)
+	h.del(providersPath + "/" + id).is(404)
+	h.post(providersPath+"/"+id+"/activate", "{}").is(404)
+	h.del(serversPath + "/" + id).is(204)
+	h.get(serversPath + "/" + id).is(404)
+}
+
+func TestRefusedServers(t *testing.T) {
+	h := newHouse(t)
+	h.post(serversPath, object{}).refuses("/name", "/host", "/from_email")
+	h.post(serversPath, object{"kind": "apns", "name": "x"}).refuses("/kind")
+	h.post(serversPath, object{"kind": "sms", "name": "x"}).refuses("/kind")
+	h.post(serversPath, object{"kind": 1}).refuses("/kind")
+	h.post(serversPath, `[]`).refuses("")
+	h.post(serversPath, `{`).is(400)
+	ok := func(change ...any) object {
+		body := object{"kind": "smtp", "name": "x", "host": "h", "from_email": "a@example.com"}
+		for i := 0; i < len(change); i += 2 {
+			body[change[i].(string)] = change[i+1]
+		}
+		return body
+	}
+	for _, c := range []struct {
+		field string
+		value any
+	}{
+		{"bcc", "x"}, {"port", "25"}, {"port", 70000}, {"port", 25.5}, {"security", "starttls"}, {"authentication", "on"}, {"host", "a b"},
+		{"from_email", "nobody"}, {"trusted_ca", "x"}, {"retries", 21}, {"timeout_seconds", 0}, {"max_recipients", 1001}, {"name", "  "},
+		{"active", "yes"}, {"description", 5},
+	} {
+		if c.field == "name" {
+			h.post(serversPath, ok(c.field, c.value)).is(422).pointsAt("/name")
+			continue
+		}
+		h.post(serversPath, ok(c.field, c.value)).refuses("/" + c.field)
+	}
+	id := h.post(serversPath, ok()).is(201).at("id").(string)
+	h.put(serversPath+"/"+id, ok("kind", "apns")).refuses("/kind")
+	h.get(serversPath).has("items.0.id", id)
+}
+
+// testKey is a private key as Apple gives it out.
+func testKey(t *testing.T) string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
+}
+
+func TestPushProviders(t *testing.T) {
+	h := newHouse(t)
+	apns := object{"kind": "apns", "name": "Apple", "app": "com.example.app", "environment": "sandbox", "key_p8": testKey(t), "key_id": "ABC1234567", "team_id": "DEF1234567"}
+	made := h.post(providersPath, apns).is(201).has("kind", "apns", "app", "com.example.app", "environment", "sandbox", "key_p8_set", true, "active", true)
+	if strings.Contains(made.raw, "PRIVATE") {
+		t.Error("a key is shown")
+	}
+	h.put(providersPath+"/"+made.at("id").(string), made.raw).is(200).has("key_p8_set", true)
+	h.post(providersPath, object{"kind": "apns", "name": "x", "app": "a", "key_p8": "nonsense", "key_id": "ABC1234567", "team_id": "DEF1234567"}).is(422).pointsAt("/key_p8")
+	h.post(providersPath, object{"name": "x"}).refuses("/kind")
+	h.post(providersPath, object{"kind": "fcm", "name": "x", "app": "a", "service_account": "{"}).refuses("/service_account")
+	h.post(providersPath, object{"kind": "fcm", "name": "x", "app": "a", "service_account": object{"type": "service_account"}}).refuses("/service_account")
+	h.post(providersPath, object{"kind": "smtp", "name": "x"}).refuses("/kind")
+	h.get(serversPath).has("items", "[]")
+	h.get(serversPath + "/" + made.at("id").(string)).is(404)
+}
+
+// A test of settings really tries, and says at which step it ended.
+func TestTestingServers(t *testing.T) {
+	h := newHouse(t)
+	id := h.smtp()
+	failed := func(r *reply) {
+		h.Helper()
+		r.is(200).has("ok", false, "reason", "unreachable")
+		steps := r.at("steps").([]any)
+		if last := steps[len(steps)-1].(object); last["ok"] != false || last["detail"] == "" {
+			t.Errorf("steps %v", steps)
+		}
+		if _, isList := r.at("dialogue").([]any); !isList {
+			t.Errorf("dialogue is no list: %s", r.raw)
+		}
+	}
+	failed(h.post(serversPath+"/"+id+"/test", object{"to": "me@example.com"}))
+	unsaved := object{"kind": "smtp", "host": "127.0.0.1", "port": 2, "from_email": "a@example.com", "timeout_seconds": 1, "to": "me@example.com"}
+	failed(h.post(serversPath+"/test", unsaved))
+	failed(h.post(serversPath+"/"+id+"/test", unsaved))
+	h.get(serversPath+"/"+id).has("port", 1) // nothing was stored
+	h.post(serversPath+"/"+id+"/test", object{}).refuses("/to")
+	h.post(serversPath+"/"+id+"/test", object{"to": "nobody"}).refuses("/to")
+	h.post(serversPath+"/test", object{"to": "me@example.com"}).refuses("/host", "/from_email")
+	h.post(serversPath+"/nobody/test", object{"to": "me@example.com"}).is(404)
+	h.post(providersPath+"/test", object{"to": "d", "kind": "apns", "app": "a", "key_p8": testKey(t), "key_id": "ABC1234567", "team_id": "DEF1234567"}).refuses("/to")
+}
