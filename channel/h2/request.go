@@ -118,6 +118,11 @@ func readBody(resp *http.Response) []byte {
 	if resp.Body == http.NoBody || resp.ContentLength == 0 {
 		return nil
 	}
+	if n := resp.ContentLength; n > 0 && n <= most {
+		data := make([]byte, n)
+		read, _ := io.ReadFull(resp.Body, data)
+		return data[:read]
+	}
 	data, _ := io.ReadAll(io.LimitReader(resp.Body, most))
 	return data
 }
