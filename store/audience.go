@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"heliograph/access"
 	"heliograph/fleet"
@@ -44,7 +45,7 @@ func (s *Store) groupKeys(ctx context.Context, tx Tx, scope access.Scope, words 
 func (q *query) filter(d string, f fleet.Filter, groups []int64) (conds []string) {
 	add := func(format string, args ...any) { conds = append(conds, fmt.Sprintf(format, args...)) }
 	if len(f.Platform) > 0 {
-		add("%s.platform IN (%s)", d, inArgs(q, f.Platform))
+		add("%s IN (%s)", q.column(d+".platform"), inArgs(q, f.Platform))
 	}
 	if len(f.Ownership) > 0 {
 		add("%s.ownership IN (%s)", d, inArgs(q, f.Ownership))
@@ -62,7 +63,7 @@ func (q *query) filter(d string, f fleet.Filter, groups []int64) (conds []string
 		}
 	}
 	if f.InactiveDaysMin != nil {
-		add("%s.last_seen < %s", d, q.arg(q.s.daysAgo(*f.InactiveDaysMin))) // never is 0
+		add("%s < %s", q.column(d+".last_seen"), q.arg(q.s.daysAgo(*f.InactiveDaysMin))) // never is 0
 	}
 	if f.OSVersion != nil {
 		conds = append(conds, q.version(d, *f.OSVersion))
@@ -94,14 +95,28 @@ func deviceText(d string) string {
 	return strings.ReplaceAll(`d.name || ' ' || d.id || ' ' || d.serial_number || ' ' || d.imei || ' ' || d.phone_number || ' ' || d.model`, "d.", d+".")
 }
 
-// search finds a fragment in a text as it is written, or in small letters on both sides.
+// column is an indexed column in a condition. Where rows are read in an order, the index of the order serves: SQLite
+// would else rather use the condition's, and sort all that it finds for each page.
+func (q *query) column(name string) string {
+	if q.ordered {
+		return q.s.unindexed(name)
+	}
+	return name
+}
+
+// search finds a fragment in a text as it is written, or in small letters on both sides. SQLite knows only the small
+// letters of ASCII.
 func (q *query) search(text, fragment string) string {
-	return "(" + q.s.contains(text, q.arg(fragment)) + " OR " + q.s.contains("lower("+text+")", q.arg(strings.ToLower(fragment))) + ")"
+	small := strings.ToLower(fragment)
+	if !strings.ContainsFunc(fragment, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return q.s.contains("lower("+text+")", q.arg(small))
+	}
+	return "(" + q.s.contains(text, q.arg(fragment)) + " OR " + q.s.contains("lower("+text+")", q.arg(small)) + ")"
 }
 
 // version compares by the padded key; contains and starts_with look at the version as it is written.
 func (q *query) version(d string, v fleet.VersionCondition) string {
-	column, key := d+".os_version", d+".os_version_key"
+	column, key := d+".os_version", q.column(d+".os_version_key")
 	switch v.Op {
 	case fleet.Exists:
 		return column + " <> ''"
@@ -161,13 +176,14 @@ type audience struct {
 // row, in the order of the keys: else each page would write all of it out again.
 const smallAudience = 20_000
 
-// compile writes an audience as SQL.
+// compile writes an audience as SQL. ordered says that it is read by key, page by page.
 //
 // A device is in it when it is listed (itself, its user, or one of its groups) and passes the filter. A person is in it
 // when one of their devices is; without a filter also when they are named, or a member of a named group. With a filter
 // being named is not enough, for the filter narrows what is listed, and speaks of devices.
-func (s *Store) compile(ctx context.Context, tx Tx, scope access.Scope, a fleet.Audience) (*audience, error) {
+func (s *Store) compile(ctx context.Context, tx Tx, scope access.Scope, a fleet.Audience, ordered bool) (*audience, error) {
 	c := &audience{query: s.query()}
+	c.ordered = ordered
 	filter, err := c.conditions(ctx, tx, scope, a)
 	if err != nil {
 		return nil, err
@@ -306,7 +322,7 @@ const windowKeys = 100_000
 // limit means that there are no more.
 func (s *Store) AudienceDevices(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error) {
 	return s.windows(ctx, a, after, max, limit, func(tx Tx, after, max int64, limit int) ([]fleet.Recipient, error) {
-		c, err := s.compile(ctx, tx, scope, a)
+		c, err := s.compile(ctx, tx, scope, a, true)
 		if err != nil {
 			return nil, err
 		}
@@ -320,7 +336,7 @@ func (s *Store) AudienceDevices(ctx context.Context, scope access.Scope, a fleet
 // AudiencePeople gives the next people of an audience, by key, like AudienceDevices.
 func (s *Store) AudiencePeople(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error) {
 	return s.windows(ctx, a, after, max, limit, func(tx Tx, after, max int64, limit int) ([]fleet.Recipient, error) {
-		c, err := s.compile(ctx, tx, scope, a)
+		c, err := s.compile(ctx, tx, scope, a, true)
 		if err != nil {
 			return nil, err
 		}
@@ -405,7 +421,7 @@ func (s *Store) EarlierWithMail(ctx context.Context, scope access.Scope, a fleet
 	}
 	earlier := map[int64]bool{}
 	err = s.Read(ctx, func(tx Tx) error {
-		c, err := s.compile(ctx, tx, scope, a)
+		c, err := s.compile(ctx, tx, scope, a, false)
 		if err != nil {
 			return err
 		}

@@ -94,7 +94,7 @@ func (s *Store) devices(ctx context.Context, tx Tx, scope access.Scope, what str
 func (s *Store) ListDevices(ctx context.Context, scope access.Scope, f fleet.Filter, p Page) (list []fleet.Device, next string, err error) {
 	o, values := deviceOrder(p.Sort)
 	err = s.Read(ctx, func(tx Tx) error {
-		q, err := s.deviceQuery(ctx, tx, scope, f)
+		q, err := s.deviceQuery(ctx, tx, scope, f, true)
 		if err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func deviceOrder(sort Sort) (order, func(fleet.Device) []string) {
 // CountDevices counts the devices that match.
 func (s *Store) CountDevices(ctx context.Context, scope access.Scope, f fleet.Filter) (n int64, err error) {
 	err = s.Read(ctx, func(tx Tx) error {
-		q, err := s.deviceQuery(ctx, tx, scope, f)
+		q, err := s.deviceQuery(ctx, tx, scope, f, false)
 		if err != nil {
 			return err
 		}
@@ -142,9 +142,10 @@ func (s *Store) CountDevices(ctx context.Context, scope access.Scope, f fleet.Fi
 	return n, err
 }
 
-// deviceQuery compiles a filter for the alias d.
-func (s *Store) deviceQuery(ctx context.Context, tx Tx, scope access.Scope, f fleet.Filter) (*query, error) {
+// deviceQuery compiles a filter for the alias d. ordered says that the rows are listed, not counted.
+func (s *Store) deviceQuery(ctx context.Context, tx Tx, scope access.Scope, f fleet.Filter, ordered bool) (*query, error) {
 	q := s.query()
+	q.ordered = ordered
 	q.where("%s", deviceScope(scope, "d"))
 	groups, err := s.groupKeys(ctx, tx, scope, f.Group)
 	if err != nil {

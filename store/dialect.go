@@ -21,6 +21,8 @@ type dialect interface {
 	startsWith(expr, part string) string
 	// binary compares text byte by byte, whatever the database's own order is.
 	binary(expr string) string
+	// unindexed names a column so that no index of it is used.
+	unindexed(column string) string
 	// schema writes a migration in the database's own words.
 	schema(text string) string
 	// lockRows makes a SELECT hold its rows until the transaction ends.
@@ -37,8 +39,9 @@ func (sqliteDialect) contains(expr, part string) string {
 func (sqliteDialect) startsWith(expr, part string) string {
 	return "instr(" + expr + ", " + part + ") = 1"
 }
-func (sqliteDialect) binary(expr string) string { return expr }
-func (sqliteDialect) lockRows() string          { return "" } // the one writer holds everything
+func (sqliteDialect) unindexed(column string) string { return "+" + column }
+func (sqliteDialect) binary(expr string) string      { return expr }
+func (sqliteDialect) lockRows() string               { return "" } // the one writer holds everything
 
 func (sqliteDialect) schema(text string) string {
 	return strings.NewReplacer(
@@ -67,8 +70,9 @@ func (postgresDialect) startsWith(expr, part string) string {
 	return "starts_with(" + expr + ", CAST(" + part + " AS text))"
 }
 
-func (postgresDialect) binary(expr string) string { return "(" + expr + `) COLLATE "C"` }
-func (postgresDialect) lockRows() string          { return " FOR UPDATE" }
+func (postgresDialect) unindexed(column string) string { return column } // it knows what LIMIT means
+func (postgresDialect) binary(expr string) string      { return "(" + expr + `) COLLATE "C"` }
+func (postgresDialect) lockRows() string               { return " FOR UPDATE" }
 
 func (postgresDialect) schema(text string) string {
 	return strings.NewReplacer(

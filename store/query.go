@@ -14,9 +14,10 @@ import (
 
 // query gathers the conditions of one statement and the parameters that they use.
 type query struct {
-	s     *Store
-	args  []any
-	conds []string
+	s       *Store
+	args    []any
+	conds   []string
+	ordered bool // rows are read in the order of an index, until there are enough
 }
 
 func (s *Store) query() *query { return &query{s: s} }

@@ -17,6 +17,10 @@ const sampleSize = 10
 // it; numbers are those of people and of their devices. Nobody can reach a person without mail and number, none of
 // whose devices has a live token; nor a device without live token and number that is nobody's, or such a person's.
 func (s *Store) AudienceReach(ctx context.Context, scope access.Scope, a fleet.Audience) (fleet.Reach, error) {
+	rare, err := s.rareDevices(ctx, scope, a)
+	if err != nil {
+		return fleet.Reach{}, fmt.Errorf("counting the audience: %w", err)
+	}
 	var r fleet.Reach
 	var lostDevices, lostPeople int64
 	// Each figure is read beside the others; a fleet that changes meanwhile may differ between two of them.
@@ -24,7 +28,7 @@ func (s *Store) AudienceReach(ctx context.Context, scope access.Scope, a fleet.A
 	ask := func(do func(ctx context.Context, tx Tx, c *audience) error) {
 		g.Go(func() error {
 			return s.Read(ctx, func(tx Tx) error {
-				c, err := s.compile(ctx, tx, scope, a)
+				c, err := s.compileRare(ctx, tx, scope, a, rare)
 				if err != nil {
 					return err
 				}
@@ -49,6 +53,40 @@ func (s *Store) AudienceReach(ctx context.Context, scope access.Scope, a fleet.A
 	}
 	r.WithoutAddress = lostDevices + lostPeople
 	return r, nil
+}
+
+// rareDevices gives the keys of the devices that pass a filter that has to look at every row, when they are few: else
+// each figure would look at every row again. nil = not such a filter, or they are many.
+func (s *Store) rareDevices(ctx context.Context, scope access.Scope, a fleet.Audience) (keys []int64, err error) {
+	if a.Listed() || a.Filter == nil || len(a.Filter.Property) == 0 && a.Filter.Search == "" {
+		return nil, nil
+	}
+	err = s.Read(ctx, func(tx Tx) error {
+		c, err := s.compile(ctx, tx, scope, a, false)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, fmt.Sprintf(`%s SELECT d.key FROM devices d WHERE %s LIMIT %d`, c.with, c.device, smallAudience+1), c.args...)
+		keys, err = all(rows, err, one[int64])
+		return err
+	})
+	if len(keys) > smallAudience {
+		return nil, err
+	}
+	return append([]int64{}, keys...), err
+}
+
+// compileRare compiles an audience whose devices are known already; see rareDevices.
+func (s *Store) compileRare(ctx context.Context, tx Tx, scope access.Scope, a fleet.Audience, keys []int64) (*audience, error) {
+	if keys == nil {
+		return s.compile(ctx, tx, scope, a, false)
+	}
+	c := &audience{query: s.query()}
+	c.with = `WITH listed_devices (key) AS ` + s.listed(c.arg(jsonKeys(keys)), intKind) + `,
+		listed_people (key) AS (SELECT d.user_key FROM devices d WHERE d.user_key IS NOT NULL AND d.key IN (SELECT key FROM listed_devices)) `
+	c.device = "d.key IN (SELECT key FROM listed_devices)"
+	c.person = and([]string{userScope(scope, "u"), "u.key IN (SELECT key FROM listed_people)"})
+	return c, nil
 }
 
 func typed(a fleet.Audience) fleet.Addresses {
