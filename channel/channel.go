@@ -36,6 +36,16 @@ type Provider struct {
 	Fields  []Field         // the form, in order
 	Batch   int             // most messages in one Send
 	Workers int             // batches of one server worked at once, on each node
+	Rules   func() []Rule   // what the service's answers mean, to be read by people (docs/flow.md)
+}
+
+// Rule says what one answer of a service means.
+type Rule struct {
+	Answer string // the protocol's words
+	First  string // what is tried before it counts; empty = nothing
+	Scope  message.Scope
+	Reason message.Reason
+	Means  string // the sentence for the administrator
 }
 
 // Settings are one server's, in a struct of the provider's own package with the API's names as JSON tags. They are

@@ -2,7 +2,9 @@ package apns
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -86,6 +88,21 @@ var byStatus = map[int]verdict{
 }
 
 var notUnderstood = verdict{message.Trouble, message.ServerError, "The answer is not one of APNs; check the endpoint.", 0}
+
+var remedies = map[remedy]string{newToken: "a new token", olderToken: "the older token", newConnection: "a new connection"}
+
+// printed is the table for people.
+func printed() (list []channel.Rule) {
+	for _, said := range slices.Sorted(maps.Keys(answers)) {
+		v := answers[said]
+		list = append(list, channel.Rule{Answer: said, First: remedies[v.remedy], Scope: v.scope, Reason: v.reason, Means: v.detail})
+	}
+	for _, status := range slices.Sorted(maps.Keys(byStatus)) {
+		v := byStatus[status]
+		list = append(list, channel.Rule{Answer: strconv.Itoa(status) + " otherwise", Scope: v.scope, Reason: v.reason, Means: v.detail})
+	}
+	return append(list, channel.Rule{Answer: "anything else", Scope: notUnderstood.scope, Reason: notUnderstood.reason, Means: notUnderstood.detail})
+}
 
 // afterUpdates is how long to wait when there is no older token to go back to.
 const afterUpdates = 20 * time.Minute

@@ -35,6 +35,7 @@ var Provider = channel.Provider{
 	},
 	Batch:   500,
 	Workers: 4,
+	Rules:   printed,
 }
 
 // width is how many messages of one Send are on the wire at once, as far as the connections have streams.

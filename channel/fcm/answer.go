@@ -3,7 +3,9 @@ package fcm
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +49,27 @@ var (
 	overloaded    = verdict{message.WholeServer, message.Throttled, "FCM is overloaded and asks to wait."}
 	notUnderstood = verdict{message.Trouble, message.ServerError, "The answer is not one of FCM; check the endpoint."}
 )
+
+// printed is the table for people.
+func printed() (list []channel.Rule) {
+	row := func(answer string, v verdict) {
+		r := channel.Rule{Answer: answer, Scope: v.scope, Reason: v.reason, Means: v.detail}
+		if answer == "401 otherwise" {
+			r.First = "a new access token"
+		}
+		list = append(list, r)
+	}
+	for _, code := range slices.Sorted(maps.Keys(codes)) {
+		row(code, codes[code])
+	}
+	row("400 with BadRequest that names more than the token", badMessage)
+	row("503 with Retry-After", overloaded)
+	for _, status := range slices.Sorted(maps.Keys(statuses)) {
+		row(strconv.Itoa(status)+" otherwise", statuses[status])
+	}
+	row("anything else", notUnderstood)
+	return list
+}
 
 // quotaPause is how long to wait when a 429 does not say (Google, "Throttling and quotas").
 const quotaPause = time.Minute

@@ -41,7 +41,7 @@ func newKey() string {
 }
 
 // file is a service account's, with some fields changed.
-func file(tokenURI string, change map[string]any) string {
+func file(tokenURI string, change map[string]any) Account {
 	fields := map[string]any{
 		"type": "service_account", "project_id": "fleet-1", "private_key_id": "0a1b2c", "private_key": testPEM,
 		"client_email": "sender@fleet-1.iam.gserviceaccount.com", "token_uri": tokenURI, "universe_domain": "googleapis.com",
@@ -53,7 +53,7 @@ func file(tokenURI string, change map[string]any) string {
 	if err != nil {
 		panic(err)
 	}
-	return string(text)
+	return Account(text)
 }
 
 // service is FCM with its token endpoint. Access tokens are "ya29.secret-1", -2, and so on.
@@ -355,7 +355,7 @@ func TestCheck(t *testing.T) {
 		{"loopback without TLS", func(s *Settings) { s.ServiceAccount = file("http://127.0.0.1:8080/token", nil) }, nil},
 		{"no app", func(s *Settings) { s.App = "" }, []string{"app"}},
 		{"nothing", func(s *Settings) { s.ServiceAccount = " " }, []string{"service_account"}},
-		{"not JSON", func(s *Settings) { s.ServiceAccount = testPEM }, []string{"service_account"}},
+		{"not JSON", func(s *Settings) { s.ServiceAccount = Account(testPEM) }, []string{"service_account"}},
 		{"a client's file", func(s *Settings) { s.ServiceAccount = `{"installed":{"client_secret":"hunter2hunter2"}}` }, []string{"service_account"}},
 		{"no project", func(s *Settings) { s.ServiceAccount = file(uri, map[string]any{"project_id": ""}) }, []string{"service_account"}},
 		{"a path as project", func(s *Settings) { s.ServiceAccount = file(uri, map[string]any{"project_id": "../x"}) }, []string{"service_account"}},
@@ -422,4 +422,17 @@ func FuzzName(f *testing.F) {
 			t.Errorf("%q: %q and %q", body, name, decodedName(body))
 		}
 	})
+}
+
+func TestServiceAccountAsObject(t *testing.T) {
+	for _, raw := range []string{`{"service_account": {"type": "service_account"}}`, `{"service_account": "{\"type\": \"service_account\"}"}`} {
+		var s Settings
+		if err := channel.Decode(&s, []byte(raw)); err != nil {
+			t.Errorf("%s: %v", raw, err)
+		}
+		var a account
+		if err := json.Unmarshal([]byte(s.ServiceAccount), &a); err != nil || a.Type != "service_account" {
+			t.Errorf("%s came to %q", raw, s.ServiceAccount)
+		}
+	}
 }

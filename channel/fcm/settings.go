@@ -19,10 +19,10 @@ const origin = "https://fcm.googleapis.com"
 
 // Settings are one Firebase project.
 type Settings struct {
-	App            string `json:"app"`             // the app's name in tokens, such as com.example.mail
-	ServiceAccount string `json:"service_account"` // the JSON file as Google gives it out
-	Endpoint       string `json:"endpoint"`        // https origin; empty = Google's
-	TrustedCA      string `json:"trusted_ca"`      // PEM; empty = the system's authorities
+	App            string  `json:"app"`             // the app's name in tokens, such as com.example.mail
+	ServiceAccount Account `json:"service_account"` // the JSON file as Google gives it out
+	Endpoint       string  `json:"endpoint"`        // https origin; empty = Google's
+	TrustedCA      string  `json:"trusted_ca"`      // PEM; empty = the system's authorities
 }
 
 // Check finds what is wrong with the settings, field by field.
@@ -111,9 +111,9 @@ type account struct {
 }
 
 // parseAccount reads the file. Its errors are sentences for the administrator and say nothing of the content.
-func parseAccount(text string) (account, error) {
+func parseAccount(text Account) (account, error) {
 	var a account
-	if strings.TrimSpace(text) == "" {
+	if strings.TrimSpace(string(text)) == "" {
 		return a, channel.Sentence("Upload the JSON file of a service account of the Firebase project.")
 	}
 	if json.Unmarshal([]byte(text), &a) != nil {
@@ -167,4 +167,19 @@ func validTokenURI(uri string) bool {
 	}
 	ip := net.ParseIP(u.Hostname())
 	return u.Scheme == "https" || u.Scheme == "http" && ip != nil && ip.IsLoopback()
+}
+
+// Account is the text of a service account's file. Scripts may send it as the JSON object that it is.
+type Account string
+
+// UnmarshalJSON takes a text or an object.
+func (a *Account) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && raw[0] == '{' {
+		*a = Account(raw)
+		return nil
+	}
+	var text string
+	err := json.Unmarshal(raw, &text)
+	*a = Account(text)
+	return err
 }

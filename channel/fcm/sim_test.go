@@ -47,7 +47,7 @@ func simulator() (*fcm.Server, *Settings, error) {
 		return nil, nil, err
 	}
 	return server, &Settings{
-		App: "com.example.mail", ServiceAccount: server.ServiceAccount(), Endpoint: server.URL(), TrustedCA: string(ca.PEM()),
+		App: "com.example.mail", ServiceAccount: Account(server.ServiceAccount()), Endpoint: server.URL(), TrustedCA: string(ca.PEM()),
 	}, nil
 }
 

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"strings"
 
+	"heliograph/channel"
 	"heliograph/message"
 )
 
-// Rule says what a refusing answer means. The first one that fits counts.
-type Rule struct {
+// rule says what a refusing answer means. The first one that fits counts.
+type rule struct {
 	Stage    string        // greeting, ehlo, starttls, auth, mail, rcpt, end; empty = any
 	Codes    string        // codes; 4yz and 5yz stand for all of their kind
 	Enhanced string        // codes as far as they matter: "5.1.", "x.3.4"; "none" = no enhanced code; empty = any
@@ -17,12 +18,12 @@ type Rule struct {
 	Detail   string // what the administrator reads; %s is the server's answer
 }
 
-// Rules are the answers of a server that is not about to leave. The stage "end" is DATA and the final dot. Before them,
+// rules are the answers of a server that is not about to leave. The stage "end" is DATA and the final dot. Before them,
 // 421 means: connect once more and count nothing; and RCPT 452 4.5.3, or 552 after a recipient was taken: the rest goes
 // in the next transaction.
 //
 // Codes of x.1.7 and x.1.8 in answers to RCPT speak of the sender: Postfix delays what it thinks of MAIL until then.
-var Rules = []Rule{
+var rules = []rule{
 	{"", "421", "", message.WholeServer, message.ServerError, "The mail server closes connections at the moment: %s"},
 
 	{"greeting", "4yz", "", message.WholeServer, message.ServerError, "The mail server is not ready to take mail: %s"},
@@ -51,18 +52,34 @@ var Rules = []Rule{
 	{"end", "5yz", "", message.WholeMessage, message.RefusedPolicy, "The mail server refused the mail: %s"},
 }
 
+// printed is the table for people.
+func printed() (list []channel.Rule) {
+	for _, one := range rules {
+		answer := strings.TrimSpace(strings.ToUpper(one.Stage) + " " + one.Codes)
+		if one.Enhanced != "" {
+			answer += " with " + one.Enhanced
+		}
+		r := channel.Rule{Answer: answer, Scope: one.Scope, Reason: one.Reason, Means: strings.TrimSuffix(one.Detail, ": %s")}
+		if one.Codes == "421" {
+			r.First = "a new connection"
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
 // judge finds what a refusal means. An answer that no rule knows was not understood.
 func judge(stage string, r reply) message.Failure {
-	for _, rule := range Rules {
-		if rule.fits(stage, r) {
-			return rule.failure(r)
+	for _, one := range rules {
+		if one.fits(stage, r) {
+			return one.failure(r)
 		}
 	}
 	return puzzled(fmt.Sprintf("The mail server answered something unexpected to %s: %s", nameOf(stage), quoted(r)), r.String())
 }
 
-func (rule Rule) fits(stage string, r reply) bool {
-	return (rule.Stage == "" || rule.Stage == stage) && fitsCode(rule.Codes, r.code) && fitsEnhanced(rule.Enhanced, r.enhanced)
+func (one rule) fits(stage string, r reply) bool {
+	return (one.Stage == "" || one.Stage == stage) && fitsCode(one.Codes, r.code) && fitsEnhanced(one.Enhanced, r.enhanced)
 }
 
 func fitsCode(codes string, code int) bool {
@@ -93,10 +110,10 @@ func fitsEnhanced(patterns, enhanced string) bool {
 	return false
 }
 
-func (rule Rule) failure(r reply) message.Failure {
+func (one rule) failure(r reply) message.Failure {
 	return message.Failure{
-		Reason: rule.Reason, Scope: rule.Scope,
-		Detail: sentence(rule.Detail, quoted(r)), Answer: r.String(),
+		Reason: one.Reason, Scope: one.Scope,
+		Detail: sentence(one.Detail, quoted(r)), Answer: r.String(),
 	}
 }
 

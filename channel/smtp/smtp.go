@@ -26,6 +26,7 @@ var Provider = channel.Provider{
 	Fields:  fields,
 	Batch:   500,
 	Workers: 2,
+	Rules:   printed,
 }
 
 var fields = []channel.Field{
