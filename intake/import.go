@@ -13,10 +13,15 @@ import (
 type ImportStore interface {
 	// ImportRows applies rows in one transaction. dry is nil to store; else it remembers who would have been stored.
 	ImportRows(ctx context.Context, scope access.Scope, rows []fleet.ImportRow, dry map[fleet.UserID]fleet.User) ([]fleet.Effect, error)
+	// Analyze is called once much was stored.
+	Analyze(ctx context.Context) error
 }
 
 // importBatch is how many rows are committed at a time.
 const importBatch = 1000
+
+// muchImported is how many changed rows change what a database should know about its tables.
+const muchImported = 10_000
 
 // ImportDevices reads devices, with their people, from r, and stores what differs, 1,000 rows at a time. With dryRun it
 // stores nothing and reports what it would have done. progress, which may be nil, is told after each commit.
@@ -44,6 +49,9 @@ func ImportDevices(ctx context.Context, s ImportStore, scope access.Scope, r io.
 		}
 		if progress != nil {
 			progress(report)
+		}
+		if ended && !dryRun && report.Created+report.Updated >= muchImported {
+			return report, s.Analyze(ctx)
 		}
 		if ended {
 			return report, nil

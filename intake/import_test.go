@@ -17,6 +17,12 @@ type importLog struct {
 	batches []int
 	dry     []bool
 	breaks  int // after so many calls; 0 = never
+	told    int // how often much was stored
+}
+
+func (l *importLog) Analyze(context.Context) error {
+	l.told++
+	return nil
 }
 
 var errBroken = errors.New("the disk is full")
@@ -53,6 +59,15 @@ func TestImportCommitsAThousandRowsAtATime(t *testing.T) {
 	}
 	if report.Rows != 2500 || report.Created != 2475 || report.Rejected != 25 || len(report.Errors) != 25 || report.Errors[24].Line != 2501 {
 		t.Errorf("report %+v", report)
+	}
+}
+
+func TestImportTellsOfMuch(t *testing.T) {
+	for rows, want := range map[int]int{5000: 0, 12_000: 1} {
+		l := &importLog{}
+		if _, err := ImportDevices(t.Context(), l, access.Everything, strings.NewReader(manyRows(rows)), fleet.CSV, false, nil); err != nil || l.told != want {
+			t.Errorf("%d rows: told %d times, %v", rows, l.told, err)
+		}
 	}
 }
 

@@ -163,7 +163,7 @@ func (s *Store) PutDevice(ctx context.Context, scope access.Scope, d fleet.Devic
 	if err := fleet.Refuse(d.Check()); err != nil {
 		return false, err
 	}
-	err = s.Write(ctx, func(tx Tx) error {
+	err = s.writeTokens(ctx, func(tx Tx) error {
 		keys, err := s.findKeys(ctx, tx, "devices", "id", []string{string(d.ID)})
 		if err != nil {
 			return err

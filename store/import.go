@@ -15,7 +15,7 @@ import (
 // dry is nil to store; else nothing is, and dry remembers between calls the people who would have been.
 func (s *Store) ImportRows(ctx context.Context, scope access.Scope, rows []fleet.ImportRow, dry map[fleet.UserID]fleet.User) ([]fleet.Effect, error) {
 	var effects []fleet.Effect
-	do := s.Write
+	do := s.writeTokens
 	if dry != nil {
 		do = s.Read
 	}
@@ -200,11 +200,24 @@ func (s *Store) PutFleet(ctx context.Context, users []fleet.User, devices []flee
 			return fmt.Errorf("device %s: %w", d.ID, err)
 		}
 	}
-	return s.Write(ctx, func(tx Tx) error {
+	return s.writeTokens(ctx, func(tx Tx) error {
 		if _, err := s.saveUsers(ctx, tx, access.Everything, users); err != nil {
 			return err
 		}
 		_, err := s.saveDevices(ctx, tx, access.Everything, devices)
 		return err
 	})
+}
+
+// Analyze tells PostgreSQL's planner how large the fleet has become, after much was written at once: its own look comes
+// up to a minute later, and until then it plans for the fleet of before. SQLite needs no telling.
+func (s *Store) Analyze(ctx context.Context) error {
+	pool := s.Postgres()
+	if pool == nil {
+		return nil
+	}
+	if _, err := pool.Exec(ctx, `ANALYZE users, devices, device_groups, user_groups, push_tokens`); err != nil {
+		return fmt.Errorf("analyzing the fleet: %w", err)
+	}
+	return nil
 }

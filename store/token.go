@@ -35,7 +35,7 @@ func (s *Store) PutPushToken(ctx context.Context, scope access.Scope, id fleet.D
 	if err := fleet.Refuse(problems); err != nil {
 		return err
 	}
-	return s.Write(ctx, func(tx Tx) error {
+	return s.writeTokens(ctx, func(tx Tx) error {
 		var key int64
 		err := tx.QueryRow(ctx, `SELECT d.key FROM devices d WHERE d.id = $1 AND `+deviceScope(scope, "d"), string(id)).Scan(&key)
 		if err != nil {
@@ -43,6 +43,17 @@ func (s *Store) PutPushToken(ctx context.Context, scope access.Scope, id fleet.D
 		}
 		return s.saveTokens(ctx, tx, map[int64]*fleet.PushToken{key: &t})
 	})
+}
+
+// writeTokens is Write for what may move a token. Two transactions that give the same one to two devices cannot see each
+// other; PostgreSQL then refuses the second, which begins again and finds it.
+func (s *Store) writeTokens(ctx context.Context, do func(Tx) error) (err error) {
+	for range writeTries {
+		if err = s.Write(ctx, do); !isUnique(err) {
+			return err
+		}
+	}
+	return err
 }
 
 // saveTokens writes what was put beside devices, by the device's key: a new token, other words about the one that is

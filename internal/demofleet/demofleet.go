@@ -46,6 +46,8 @@ func Generate(o Options, n int) iter.Seq2[fleet.User, []fleet.Device] {
 // Store is where a fleet can be loaded.
 type Store interface {
 	PutFleet(ctx context.Context, users []fleet.User, devices []fleet.Device) error
+	// Analyze is called once much was put.
+	Analyze(ctx context.Context) error
 }
 
 // batch is how many people are loaded in one transaction.
@@ -75,10 +77,12 @@ func Load(ctx context.Context, s Store, o Options, n int, progress func(devices 
 			}
 		}
 	}
-	if len(users) == 0 {
-		return nil
+	if len(users) > 0 {
+		if err := flush(); err != nil {
+			return err
+		}
 	}
-	return flush()
+	return s.Analyze(ctx)
 }
 
 // maker makes one person, by dice of their own.

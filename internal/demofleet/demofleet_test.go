@@ -16,6 +16,12 @@ var options = Options{Seed: 7, Now: time.Date(2026, 3, 4, 9, 30, 0, 0, time.UTC)
 type memory struct {
 	users   []fleet.User
 	devices []fleet.Device
+	ended   bool
+}
+
+func (m *memory) Analyze(context.Context) error {
+	m.ended = true
+	return nil
 }
 
 func (m *memory) PutFleet(_ context.Context, users []fleet.User, devices []fleet.Device) error {
@@ -30,7 +36,7 @@ func load(t *testing.T, o Options, n int) memory {
 	if err := Load(t.Context(), &m, o, n, func(done int) { told = done }); err != nil {
 		t.Fatal(err)
 	}
-	if len(m.devices) != n || told != n {
+	if len(m.devices) != n || told != n || !m.ended {
 		t.Fatalf("%d devices, told %d, instead of %d", len(m.devices), told, n)
 	}
 	return m

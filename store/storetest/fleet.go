@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sync/errgroup"
 
 	"heliograph/access"
 	"heliograph/fleet"
@@ -261,6 +262,49 @@ func testTokens(t *testing.T, open opener) {
 			t.Error("one of them was lost")
 		}
 	})
+	t.Run("only an upload makes a dead token live, and new words a suspended one", func(t *testing.T) {
+		mark := func(state fleet.TokenState) {
+			t.Helper()
+			err := s.Write(ctx, func(tx store.Tx) error {
+				_, err := tx.Exec(ctx, `UPDATE push_tokens SET state = $1, reason = 'because', since = 1`, string(state))
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		words := token("")
+		words.Environment = fleet.Sandbox
+		for _, c := range []struct {
+			what   string
+			state  fleet.TokenState
+			change func() error
+			want   fleet.TokenState
+		}{
+			{"import the same", fleet.TokenDead, func() error {
+				importText(t, s, everything, fleet.CSV, "id,push.token\na,01\n", false, fleet.ImportReport{Rows: 1, Unchanged: 1})
+				return nil
+			}, fleet.TokenDead},
+			{"other words", fleet.TokenDead, func() error {
+				return s.PutFleet(ctx, nil, []fleet.Device{device("a", func(d *fleet.Device) { d.Push = words })})
+			}, fleet.TokenDead},
+			{"other words", fleet.TokenSuspended, func() error {
+				return s.PutFleet(ctx, nil, []fleet.Device{device("a", func(d *fleet.Device) { d.Push = token("") })})
+			}, fleet.TokenLive},
+			{"upload the same", fleet.TokenDead, func() error { return s.PutPushToken(ctx, everything, "a", *token("01")) }, fleet.TokenLive},
+		} {
+			if err := s.PutPushToken(ctx, everything, "a", *token("01")); err != nil {
+				t.Fatal(err)
+			}
+			mark(c.state)
+			if err := c.change(); err != nil {
+				t.Errorf("%s: %v", c.what, err)
+			}
+			if got := push("a"); got == nil || got.State != c.want || (got.State == fleet.TokenLive) != (got.Reason == "") {
+				t.Errorf("%s of a %s token: %+v", c.what, c.state, got)
+			}
+		}
+	})
 	t.Run("refused", func(t *testing.T) {
 		if err := s.PutPushToken(ctx, everything, "nobody", *token("ab")); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("no such device: %v", err)
@@ -272,6 +316,34 @@ func testTokens(t *testing.T, open opener) {
 			}
 		}
 	})
+}
+
+// testTogether lets many write at once what touches the same rows.
+func testTogether(t *testing.T, open opener) {
+	s := open(t)
+	var g errgroup.Group
+	for i := range 24 {
+		g.Go(func() error {
+			id := fleet.UserID(fmt.Sprintf("u-%d", i%3))
+			if _, err := s.PutUser(t.Context(), everything, fleet.User{ID: id, Groups: []string{"A", "B"}}); err != nil {
+				return err
+			}
+			_, err := s.PutDevice(t.Context(), everything, device(fleet.DeviceID(fmt.Sprintf("d-%d", i%4)), func(d *fleet.Device) {
+				d.User, d.Groups, d.Push = id, []string{"B", fmt.Sprintf("C-%d", i%2)}, token(fmt.Sprintf("0%d", i%5))
+			}))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	devices, err := s.CountDevices(t.Context(), everything, fleet.Filter{})
+	if err != nil || devices != 4 {
+		t.Errorf("%d devices, %v", devices, err)
+	}
+	if groups, err := s.CountGroups(t.Context(), everything); err != nil || groups != 4 {
+		t.Errorf("%d groups, %v", groups, err)
+	}
 }
 
 func testLists(t *testing.T, open opener) {

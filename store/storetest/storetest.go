@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"users", testUsers},
 		{"groups", testGroups},
 		{"push tokens", testTokens},
+		{"writing at once", testTogether},
 		{"lists", testLists},
 		{"scopes", testScopes},
 		{"filters", testFilters},
