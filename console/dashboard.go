@@ -299,6 +299,13 @@ func (p dashboardPage) failedMore(ctx context.Context) string {
 	return t(ctx, "dashboard.failed.more", percent(ctx, failed, accepted+failed))
 }
 
+func (p dashboardPage) devicesMore(ctx context.Context) string {
+	if p.Fleet.Total == 0 {
+		return t(ctx, "dashboard.devices.none")
+	}
+	return t(ctx, "dashboard.devices.more", percent(ctx, p.Fleet.Total-p.Fleet.NonCompliant, p.Fleet.Total))
+}
+
 func (p dashboardPage) failedKind() string {
 	if p.Day.In(message.Failed) == 0 {
 		return ""

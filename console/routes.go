@@ -31,9 +31,9 @@ func (c *console) routes() *http.ServeMux {
 	private("GET /settings/about", c.about)
 	for _, f := range serverFamilies {
 		private("GET "+f.path, c.serverList(f))
-		private("GET "+f.path+"/new/{kind}", c.newServer(f))
-		private("POST "+f.path+"/new/{kind}", c.createServer(f))
-		private("POST "+f.path+"/new/{kind}/test", c.testServer(f))
+		private("GET "+f.path+"/new", c.newServer(f))
+		private("POST "+f.path+"/new", c.createServer(f))
+		private("POST "+f.path+"/new/test", c.testServer(f))
 		private("GET "+f.path+"/{id}", c.editServer(f))
 		private("POST "+f.path+"/{id}", c.updateServer(f))
 		private("POST "+f.path+"/{id}/test", c.testServer(f))

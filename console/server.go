@@ -136,7 +136,7 @@ func (c *console) ownServer(r *http.Request, f serverFamily) (channel.Server, ch
 
 func (c *console) newServer(f serverFamily) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		provider, err := c.provider(f, r.PathValue("kind"))
+		provider, err := c.provider(f, r.URL.Query().Get("kind"))
 		if err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func (c *console) newServer(f serverFamily) web.Handler {
 
 func (c *console) createServer(f serverFamily) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		provider, err := c.provider(f, r.PathValue("kind"))
+		provider, err := c.provider(f, r.URL.Query().Get("kind"))
 		if err != nil {
 			return err
 		}
@@ -278,14 +278,9 @@ func (c *console) deleteServer(f serverFamily) web.Handler {
 // serverPath is the page of one server.
 func serverPath(f serverFamily, id string) string { return f.path + "/" + url.PathEscape(id) }
 
-// familyOf is the family that a kind of server belongs to.
-func (c *console) familyOf(kind string) serverFamily {
-	for _, f := range serverFamilies {
-		if _, err := c.provider(f, kind); err == nil {
-			return f
-		}
-	}
-	return serverFamilies[0]
+// newServerPath is the form for another server of a kind.
+func newServerPath(f serverFamily, kind string) string {
+	return f.path + "/new?kind=" + url.QueryEscape(kind)
 }
 
 // refusal gives what an error says about the content of a request; nil when it says nothing about it.

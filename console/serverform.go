@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,9 +62,17 @@ func (f *serverForm) New() bool { return f.Server.ID == "" }
 // Action is where the form goes.
 func (f *serverForm) Action() string {
 	if f.New() {
-		return f.Family.path + "/new/" + f.Provider.Kind
+		return newServerPath(f.Family, f.Provider.Kind)
 	}
 	return serverPath(f.Family, f.Server.ID)
+}
+
+// TestAction is where the form goes to be tested.
+func (f *serverForm) TestAction() string {
+	if f.New() {
+		return f.Family.path + "/new/test?kind=" + url.QueryEscape(f.Provider.Kind)
+	}
+	return serverPath(f.Family, f.Server.ID) + "/test"
 }
 
 func newServerForm(f serverFamily, p channel.Provider) (*serverForm, error) {
@@ -201,13 +210,13 @@ func (f *serverForm) problemsOf(ctx context.Context, err error) ([]problem, int)
 func (f *serverForm) place(ctx context.Context, p intake.Problem) problem {
 	name := fieldOf(p.Pointer)
 	if name == fieldName || name == fieldDescription || slices.ContainsFunc(f.Provider.Fields, func(x channel.Field) bool { return x.Name == name }) {
-		return problem{name, f.label(ctx, name), sentence(f.label(ctx, name), p.Detail)}
+		return problem{name, f.label(ctx, name), standAlone(f.label(ctx, name), p.Detail)}
 	}
-	return problem{Detail: sentence(name, p.Detail)}
+	return problem{Detail: standAlone(name, p.Detail)}
 }
 
-// sentence makes the door's words stand alone: it may say "is required", which goes on from the field's name.
-func sentence(subject, words string) string {
+// standAlone makes the door's words stand alone: it may say "is required", which goes on from the field's name.
+func standAlone(subject, words string) string {
 	first, _ := utf8.DecodeRuneInString(words)
 	if unicode.IsUpper(first) {
 		return words

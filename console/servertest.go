@@ -81,7 +81,7 @@ func (c *console) formToTest(r *http.Request, f serverFamily) (form *serverForm,
 		form, err = editServerForm(f, provider, server)
 		return form.read(r), err
 	}
-	provider, err := c.provider(f, r.PathValue("kind"))
+	provider, err := c.provider(f, r.URL.Query().Get("kind"))
 	if err != nil {
 		return nil, err
 	}

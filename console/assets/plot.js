@@ -41,6 +41,10 @@
     }, extra);
   }
 
+  function clock(seconds) {
+    return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  }
+
   function short(n) {
     if (n >= 1e6) return n / 1e6 + "M";
     if (n >= 1e4) return n / 1e3 + "k";
@@ -50,7 +54,7 @@
   function options(data, lists) {
     return {
       width: box.clientWidth,
-      height: box.clientHeight - 34,
+      height: box.clientHeight - (box.clientWidth < 420 ? 60 : 32),
       padding: [8, 4, 0, 0],
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       legend: { live: true },
@@ -58,11 +62,11 @@
         x: { range: function (u, min, max) { return [min - 1800, max + 1800]; } },
         y: { range: function (u, min, max) { return [0, Math.max(4, max * 1.08)]; } }
       },
-      series: [{ value: function (u, v) { return v ? new Date(v * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) : ""; }, label: "" }]
+      series: [{ value: function (u, v) { return v ? clock(v) : "–"; }, label: box.dataset.hour }]
         .concat(series(data.states, lists)),
       axes: [
-        axis({ grid: { show: false }, values: function (u, times) {
-          return times.map(function (s) { return new Date(s * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }); });
+        axis({ size: 30, grid: { show: false }, values: function (u, times) {
+          return times.map(clock);
         }, space: 64 }),
         axis({ size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6], values: function (u, numbers) { return numbers.map(short); } })
       ]

@@ -3,11 +3,12 @@ package text
 var dashboard = map[string]string{
 	"dashboard.title":               "Dashboard",
 	"dashboard.devices":             "Devices",
+	"dashboard.devices.none":        "none yet",
 	"dashboard.devices.more":        "%s compliant",
 	"dashboard.accepted":            "Accepted",
 	"dashboard.day":                 "in the last 24 hours",
 	"dashboard.failed":              "Failed",
-	"dashboard.failed.more":         "%s of the last 24 hours",
+	"dashboard.failed.more":         "%s in the last 24 hours",
 	"dashboard.waiting":             "Waiting",
 	"dashboard.waiting.more":        "queued or being sent now",
 	"dashboard.paused":              "“%s” is paused.",
