@@ -55,7 +55,7 @@ func TestSameSeedSameFleet(t *testing.T) {
 }
 
 func TestEverythingIsValidAndUnique(t *testing.T) {
-	m := load(t, options, 20_000)
+	m := load(t, options, 10_000)
 	seen := map[string]bool{}
 	unique := func(what, value string) {
 		if value != "" && seen[what+value] {
@@ -89,7 +89,7 @@ func TestEverythingIsValidAndUnique(t *testing.T) {
 }
 
 func TestItLooksLikeAFleet(t *testing.T) {
-	const n = 20_000
+	const n = 10_000
 	m := load(t, options, n)
 	share := func(what string, low, high float64, is func(fleet.Device) bool) {
 		t.Helper()
