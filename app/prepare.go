@@ -92,6 +92,9 @@ func (a *App) startWork(ctx context.Context) error {
 		a.courier.Close()
 		return nil
 	})
+	if err := a.takeUp(ctx); err != nil {
+		return err
+	}
 	a.onStop("the jobs", a.stopJobs)
 	if err := a.engine.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("starting the job engine: %w", err)

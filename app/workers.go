@@ -8,9 +8,9 @@ import (
 // registerWorkers says who does each kind of job.
 func registerWorkers(e *jobs.Engine, c *courier.Courier) {
 	jobs.Work(e, nil, c.Expand)
-	jobs.Work(e, nil, c.Dispatch)
-	jobs.Work(e, nil, c.Retry)
-	jobs.Work(e, nil, c.Probe)
+	jobs.Work(e, c.DispatchTime, c.Dispatch)
+	jobs.Work(e, c.RetryTime, c.Retry)
+	jobs.Work(e, c.ProbeTime, c.Probe)
 	jobs.Work(e, nil, c.Cancel)
 	jobs.Work(e, nil, c.GiveUp)
 	jobs.Work(e, nil, c.Again)

@@ -208,6 +208,9 @@ func (e *Engine) Start(ctx context.Context) error {
 	return e.start(ctx)
 }
 
+// ID is how the job engine knows this process, after Open: by the host's name and the time.
+func (e *Engine) ID() string { return e.clientID() }
+
 // Stop takes up no new job and waits for those that run, until ctx ends. Stopping twice is fine.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()

@@ -14,6 +14,17 @@ func (s *Store) ReleaseJobs(ctx context.Context) error {
 	})
 }
 
+// ReleaseJobsOf makes the jobs available that one process left running on PostgreSQL, without waiting for others to
+// notice. The process, which the job engine knows by this id, must be dead.
+func (s *Store) ReleaseJobsOf(ctx context.Context, id string) error {
+	return s.Write(ctx, func(tx Tx) error {
+		_, err := tx.Exec(ctx, `
+			UPDATE river_job SET state = 'available'
+			WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = $1`, id)
+		return err
+	})
+}
+
 // QueueDepth is how many jobs of a queue wait, and since when the oldest could run.
 type QueueDepth struct {
 	Queue string

@@ -21,13 +21,14 @@ import (
 
 // Options of a demo. The zero value works.
 type Options struct {
-	DataDir   string // "" = a temporary directory that Stop removes
-	Devices   int    // of the fleet; 0 = none
-	Seed      uint64 // the same seed gives the same fleet
-	Listen    string // "" = a free port of loopback
-	ReadyFile string // "" = none
-	Logger    *slog.Logger
-	Version   string
+	DataDir   string            // "" = a temporary directory that Stop removes
+	Devices   int               // of the fleet; 0 = none
+	Seed      int64             // the same seed gives the same fleet
+	Listen    string            // "" = a free port of loopback
+	ReadyFile string            // "" = none
+	Logger    *slog.Logger      // nil = silent
+	Version   string            // empty = unknown
+	Progress  func(devices int) // told how many devices are stored so far; nil = nobody is
 }
 
 // Demo is a demo that runs.

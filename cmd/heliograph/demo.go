@@ -12,7 +12,7 @@ import (
 
 type demoCmd struct {
 	Devices   int    `help:"Size of the fleet." default:"1200"`
-	Seed      uint64 `help:"The same seed makes the same fleet." default:"1"`
+	Seed      int64  `help:"The same seed makes the same fleet." default:"1"`
 	Data      string `help:"Directory to keep it in. Default: a temporary one that is removed at the end." type:"path" placeholder:"DIR"`
 	Listen    string `help:"Where console and API listen. Default: a free port of loopback." placeholder:"ADDR"`
 	ReadyFile string `help:"JSON file that tells scripts where everything listens, with an administrator's token." type:"path" placeholder:"PATH"`
@@ -45,6 +45,7 @@ func (c *demoCmd) Run(ctx context.Context, term terminal, log *slog.Logger) erro
 	fmt.Fprintf(term.err, "Making up a fleet of %d devices …\n", c.Devices)
 	d, err := demo.Start(ctx, demo.Options{
 		DataDir: c.Data, Devices: c.Devices, Seed: c.Seed, Listen: c.Listen, ReadyFile: c.ReadyFile, Logger: log, Version: version(),
+		Progress: func(devices int) { fmt.Fprintf(term.err, "%d of %d\n", devices, c.Devices) },
 	})
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func (j *journey) on(t *testing.T) *journey {
 
 func (j *journey) importFleet() {
 	var csv strings.Builder
-	csv.WriteString("id,name,platform,property.FLOOR,user.id,user.display_name,user.mail,push.provider,push.token,push.app,push.environment\r\n")
+	csv.WriteString("id,name,platform,property.STOREY,user.id,user.display_name,user.mail,push.provider,push.token,push.app,push.environment\r\n")
 	for i := range fleetSize {
 		platform, provider, token := "ios", "apns", fmt.Sprintf("%064x", i+1)
 		if i%2 == 1 {
@@ -91,7 +91,7 @@ func (j *journey) importFleet() {
 }
 
 func (j *journey) audience() object {
-	return object{"filter": object{"property": []object{{"name": "FLOOR", "op": "eq", "value": fmt.Sprint(floor)}}, "platform": []string{"ios", "android"}}}
+	return object{"filter": object{"property": []object{{"name": "STOREY", "op": "eq", "value": fmt.Sprint(floor)}}, "platform": []string{"ios", "android"}}}
 }
 
 func (j *journey) preview() {
@@ -110,7 +110,7 @@ func (j *journey) preview() {
 func (j *journey) send() {
 	j.body = object{"audience": j.audience(), "ad_hoc": object{
 		"push": object{"message": "Grüß Gott, ${user.displayname} – ${device.name} ✓", "badge": 3},
-		"smtp": object{"subject": "Für ${user.displayname}: 重要", "message": "Hallo ${user.displayname},\nStock ${custom.FLOOR} schließt. 日本語"},
+		"smtp": object{"subject": "Für ${user.displayname}: 重要", "message": "Hallo ${user.displayname},\nStock ${custom.STOREY} schließt. 日本語"},
 	}}
 	a := j.api.call(http.StatusAccepted, "POST", "/notifications", j.body, "Idempotency-Key", "journey-1")
 	j.id, _ = a.body["id"].(string)
@@ -196,7 +196,7 @@ func (j *journey) again() {
 }
 
 func (j *journey) nobody() {
-	body := object{"audience": object{"filter": object{"property": []object{{"name": "FLOOR", "op": "eq", "value": "99"}}}}, "ad_hoc": object{"push": object{"message": "x"}}}
+	body := object{"audience": object{"filter": object{"property": []object{{"name": "STOREY", "op": "eq", "value": "99"}}}}, "ad_hoc": object{"push": object{"message": "x"}}}
 	a := j.api.call(http.StatusUnprocessableEntity, "POST", "/notifications", body)
 	if got := a.header.Get("Content-Type"); !strings.HasPrefix(got, "application/problem+json") {
 		j.t.Errorf("Content-Type = %q", got)

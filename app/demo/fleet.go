@@ -1,0 +1,25 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"heliograph/access"
+	"heliograph/fleet"
+	"heliograph/internal/demofleet"
+)
+
+// fillFleet makes up a fleet where there is none yet.
+func (d *Demo) fillFleet(ctx context.Context) error {
+	s := d.app.Store()
+	has, err := s.CountDevices(ctx, access.Everything, fleet.Filter{})
+	if has > 0 || err != nil {
+		return err
+	}
+	o := demofleet.Options{Seed: d.options.Seed, Now: time.Now(), APNs: AppID, FCM: AppID}
+	if err := demofleet.Load(ctx, s, o, d.options.Devices, d.options.Progress); err != nil {
+		return fmt.Errorf("making up a fleet: %w", err)
+	}
+	return nil
+}
