@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"hash/fnv"
+
+	"heliograph/channel"
 )
 
 // ReleaseJobs makes the jobs available that a process left running when it died. Only for SQLite, where no other
@@ -23,6 +25,16 @@ func (s *Store) ReleaseJobsOf(ctx context.Context, id string) error {
 			WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] = $1`, id)
 		return err
 	})
+}
+
+// hurryMoves wakes batches that wait for a server which can do what theirs did: now there is one.
+func hurryMoves(ctx context.Context, tx Tx, v channel.Server) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE river_job SET scheduled_at = CURRENT_TIMESTAMP
+		WHERE state = 'scheduled' AND queue IN (
+			SELECT 'server-' || id FROM servers WHERE kind = $1 AND app = $2 AND environment = $3 AND NOT active)`,
+		v.Kind, v.Route.App, v.Route.Environment)
+	return err
 }
 
 // QueueDepth is how many jobs of a queue wait, and since when the oldest could run.

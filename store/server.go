@@ -174,7 +174,10 @@ func oneActive(ctx context.Context, tx Tx, v channel.Server) error {
 	}
 	_, err := tx.Exec(ctx, `UPDATE servers SET active = FALSE WHERE `+sameRoute+` AND id <> $4`,
 		v.Kind, v.Route.App, v.Route.Environment, v.ID)
-	return err
+	if err != nil {
+		return err
+	}
+	return hurryMoves(ctx, tx, v)
 }
 
 // reviveTokens gives tokens that did not fit another chance: the provider's settings may have been the reason.
