@@ -105,7 +105,7 @@ type shot struct {
 // TestScreenshots takes a picture of each page on a desk and on a phone, light and dark, for people to look at. It fails
 // when a script of a page throws, or when a page breaks its own Content-Security-Policy.
 func TestScreenshots(t *testing.T) {
-	full, bare := signedIn(t), signedIn(t)
+	full, bare := newFixture(t), newFixture(t)
 	furnish(full)
 	ctx := browsertest.New(t)
 	messages := chromedp.Console(ctx)
@@ -117,7 +117,7 @@ func TestScreenshots(t *testing.T) {
 		{name: "servers-none", on: bare, path: "/settings/servers"},
 		{name: "server", on: full, path: "/settings/servers/s0"},
 		{name: "server-test", on: full, path: "/settings/servers/s0", steps: []chromedp.Action[chromedp.Void]{
-			chromedp.Click(chromedp.CSS("button[popovertarget=test]")),
+			chromedp.Click(chromedp.CSS(".form-foot button[popovertarget=test]")),
 			chromedp.SendKeys(chromedp.CSS("#to"), "ada@example.com\r"),
 			chromedp.WaitVisible(chromedp.CSS("#test-result .steps-list")),
 			chromedp.Click(chromedp.CSS("#test-result summary")),
@@ -142,6 +142,9 @@ func TestScreenshots(t *testing.T) {
 	wantQuiet(ctx, t, messages)
 }
 
+// shotTime is how long one page may take to become ready.
+const shotTime = 30 * time.Second
+
 // take takes the pictures of one page. Pictures are higher than screens are, to show what is below the fold.
 func (s shot) take(ctx context.Context, t *testing.T) {
 	path := "/enter/let-me-in?next=" + url.QueryEscape(s.path)
@@ -154,6 +157,8 @@ func (s shot) take(ctx context.Context, t *testing.T) {
 	}{{"desk", 1440, 1100}, {"phone", 390, 1300}} {
 		for mode, dark := range map[string]bool{"light": false, "dark": true} {
 			name := s.name + "-" + size.name + "-" + mode
+			ctx, cancel := context.WithTimeout(ctx, shotTime)
+			defer cancel()
 			if err := browsertest.View(ctx, size.width, size.height, dark); err != nil {
 				t.Fatal(err)
 			}

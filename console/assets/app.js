@@ -95,6 +95,9 @@
     event.preventDefault();
     document.getElementById(event.target.dataset.enter).click();
   });
+  document.addEventListener("keypress", function (event) {
+    if (event.key === "Enter" && event.target.matches("[data-enter]")) event.preventDefault();
+  });
 
   // Keys and certificates come as files; the server gets their text.
   document.addEventListener("change", function (event) {
