@@ -23,6 +23,9 @@ type Options struct {
 	Servers  Servers      // intake.Door
 	Figures  Figures      // store.Store
 	Devices  DeviceFinder // store.Store: the devices that a push provider is tested with
+	Fleet    Fleet        // store.Store
+	Sent     Sent         // store.Store
+	Sender   Sender       // intake.Door
 
 	Providers []channel.Provider // in the order of the Add menus: channel/all
 	Passwords *access.Passwords
@@ -67,6 +70,9 @@ var assetNames = map[string]string{
 	"app.js":      "assets/app.js",
 	"theme.js":    "assets/theme.js",
 	"plot.js":     "assets/plot.js",
+	"manage.css":  "assets/manage.css",
+	"devices.js":  "assets/devices.js",
+	"notify.js":   "assets/notify.js",
 	"logo.svg":    "assets/logo.svg",
 	"tabler.css":  "assets/vendor/tabler/tabler.min.css",
 	"htmx.js":     "assets/vendor/htmx/htmx.min.js",

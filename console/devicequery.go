@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"heliograph/fleet"
 	"heliograph/store"
 	"heliograph/web"
@@ -198,3 +200,28 @@ func flipped[T comparable](was *T, value T) *T {
 }
 
 func is[T comparable](p *T, value T) bool { return p != nil && *p == value }
+
+// hidden is the whole query with its page, for the table's form.
+func (q deviceQuery) hidden() string {
+	v := q.values()
+	if q.Cursor != "" {
+		v.Set("cursor", q.Cursor)
+	}
+	return v.Encode()
+}
+
+// sorted marks the column that the table is ordered by.
+func sorted(q deviceQuery, column store.Sort) templ.Attributes {
+	switch {
+	case q.Sort != column:
+		return nil
+	case q.Ascending:
+		return templ.Attributes{"aria-sort": "ascending"}
+	}
+	return templ.Attributes{"aria-sort": "descending"}
+}
+
+// groupFilterPath lists the devices of a group.
+func groupFilterPath(group string) string {
+	return deviceQuery{Filter: fleet.Filter{Group: []string{group}}}.path()
+}

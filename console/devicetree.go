@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/a-h/templ"
+
 	"heliograph/fleet"
 )
 
@@ -220,3 +222,16 @@ func statusConditions(ctx context.Context, f fleet.Filter) (list []condition) {
 
 // opWords writes a comparison.
 func opWords(ctx context.Context, op fleet.Op) string { return tf(ctx, "op", string(op)) }
+
+// longBranch is how many leaves are shown before the rest is folded away.
+const longBranch = 8
+
+func anyOn(leaves []leaf) bool { return slices.ContainsFunc(leaves, func(l leaf) bool { return l.On }) }
+
+// applies marks a condition that holds.
+func applies(on bool) templ.Attributes {
+	if on {
+		return templ.Attributes{"aria-current": "true"}
+	}
+	return nil
+}

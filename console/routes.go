@@ -26,6 +26,35 @@ func (c *console) routes() *http.ServeMux {
 	private("GET /{$}", c.dashboard)
 	private("GET /live/dashboard", c.dashboardLive)
 
+	// Devices
+	private("GET /devices", c.devices)
+	private("GET /devices.csv", c.devicesCSV)
+	private("GET /devices/tree", c.devicesTree)
+	private("GET /devices/count", c.devicesCount)
+	private("POST /devices/selection", c.selectDevices)
+	private("GET /devices/{id}", c.device)
+
+	// Sending
+	private("GET /notify", c.notify)
+	private("POST /notify", c.notifyAgain)
+	private("POST /notify/reach", c.notifyReach)
+	private("POST /notify/preview", c.notifyPreview)
+	private("GET /notify/summary", c.toNotify)
+	private("POST /notify/summary", c.notifySummary)
+	private("GET /notify/send", c.toNotify)
+	private("POST /notify/send", c.notifySend)
+
+	// Notifications
+	private("GET /notifications", c.notifications)
+	private("GET /notifications/list", c.notificationsLive)
+	private("GET /notifications/{id}", c.notification)
+	private("GET /notifications/{id}/progress", c.notificationProgress)
+	private("GET /notifications/{id}/deliveries", c.deliveriesLive)
+	private("GET /notifications/{id}/deliveries.csv", c.deliveriesCSV)
+	private("GET /notifications/{id}/deliveries/{delivery}", c.delivery)
+	private("POST /notifications/{id}/cancel", c.cancelNotification)
+	private("POST /notifications/{id}/retry/{state}", c.retryNotification)
+
 	// Settings
 	private("GET /settings", c.settings)
 	private("GET /settings/about", c.about)

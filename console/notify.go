@@ -1,0 +1,379 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"heliograph/access"
+	"heliograph/fleet"
+	"heliograph/intake"
+	"heliograph/message"
+	"heliograph/store"
+	"heliograph/template"
+)
+
+// Sender is the door's side that sends. Errors about content are *intake.Refused.
+type Sender interface {
+	Send(ctx context.Context, actor access.Actor, r intake.Request, once *intake.Idempotency) (n message.Notification, replayed bool, err error)
+	// Summary checks all that Send checks, and stores nothing.
+	Summary(ctx context.Context, actor access.Actor, r intake.Request) (intake.Summary, error)
+	Preview(ctx context.Context, actor access.Actor, a fleet.Audience) (fleet.Reach, error)
+	PreviewContent(ctx context.Context, actor access.Actor, c template.Content, device fleet.DeviceID) (shown template.Content, missing []string, err error)
+	Cancel(ctx context.Context, actor access.Actor, id message.NotificationID) error
+	Retry(ctx context.Context, actor access.Actor, id message.NotificationID, states []message.State, c *message.Channel) (queued int64, err error)
+}
+
+const notifyPath = "/notify"
+
+func notifyDevicePath(id fleet.DeviceID) string {
+	return notifyPath + "?device=" + url.QueryEscape(string(id))
+}
+
+// orEverybody says in an address that an empty filter was meant.
+func orEverybody(v url.Values) url.Values {
+	if len(v) == 0 {
+		v.Set("to", toAll)
+	}
+	return v
+}
+
+// notifyPage is the form of a new notification.
+type notifyPage struct {
+	*notifyForm
+	Figures  fleet.Figures // what the filter offers
+	Reach    reachPart
+	Preview  previewPart
+	Channels []channelOffer
+}
+
+func (p notifyPage) heading(ctx context.Context) heading {
+	return heading{Title: t(ctx, "notify.title"), Nav: "notify"}
+}
+
+// channelOffer is a channel, and whether anything is set up for it.
+type channelOffer struct {
+	Channel message.Channel
+	Ready   bool
+	Path    string // where to set it up
+}
+
+// notify begins a notification to what the address names: devices, the selection, a filter or everybody.
+func (c *console) notify(w http.ResponseWriter, r *http.Request) error {
+	form, err := c.beginNotify(r)
+	if err != nil {
+		return err
+	}
+	return c.showNotify(w, r, http.StatusOK, form)
+}
+
+func (c *console) beginNotify(r *http.Request) (*notifyForm, error) {
+	form, v := newNotifyForm(), r.URL.Query()
+	var err error
+	if form.Filter, err = readFilter(v); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(v["device"]) > 0:
+		form.To, form.Devices = toDevices, deviceIDs(joinWords(v["device"]))
+	case v.Get("selection") != "":
+		form.To, form.Devices = toDevices, c.picked(r.Context())
+	case form.Filter.Search != "":
+		return form, c.findDevices(r, form)
+	case !asksNothing(form.Filter):
+		form.To = toFilter
+	}
+	return form, nil
+}
+
+// findDevices turns a search into the devices that it finds now: what is asked for later is a list, not a search.
+func (c *console) findDevices(r *http.Request, form *notifyForm) error {
+	form.To = toDevices
+	for cursor := ""; ; {
+		list, next, err := c.Fleet.ListDevices(r.Context(), actor(r).Scope, form.Filter, store.Page{Limit: exportPage, Cursor: cursor})
+		if err != nil {
+			return err
+		}
+		for _, d := range list {
+			form.Devices = append(form.Devices, d.ID)
+		}
+		if next == "" || len(form.Devices) > mostFound {
+			form.Filter = fleet.Filter{}
+			return nil
+		}
+		cursor = next
+	}
+}
+
+// mostFound is how many devices an audience can list: beyond it the door refuses, and says so.
+const mostFound = 10_000
+
+// notifyAgain shows the form with what was typed: to count, to preview, or to change something after the summary.
+func (c *console) notifyAgain(w http.ResponseWriter, r *http.Request) error {
+	form, err := readNotifyForm(r)
+	if err != nil {
+		return err
+	}
+	return c.showNotify(w, r, http.StatusOK, form)
+}
+
+func (c *console) showNotify(w http.ResponseWriter, r *http.Request, status int, form *notifyForm) error {
+	p := notifyPage{notifyForm: form}
+	var err error
+	if p.Channels, err = c.channelOffers(r.Context()); err != nil {
+		return err
+	}
+	p.Figures, _, err = within(r.Context(), func(ctx context.Context) (fleet.Figures, error) { return c.Fleet.Figures(ctx, actor(r).Scope) })
+	if err != nil {
+		return err
+	}
+	if form.Fresh { // nothing was chosen yet: begin with what works
+		for _, offer := range p.Channels {
+			form.use(offer.Channel, offer.Ready)
+		}
+	}
+	if p.Reach, err = c.reachOf(r, form); err != nil {
+		return err
+	}
+	if p.Preview, err = c.previewOf(r, form, p.Reach); err != nil {
+		return err
+	}
+	return c.show(w, r, status, p)
+}
+
+// channelOffers are the channels that can be used, or could be when something were set up.
+func (c *console) channelOffers(ctx context.Context) (list []channelOffer, err error) {
+	servers, err := c.Servers.Servers(ctx)
+	for _, f := range serverFamilies {
+		for _, ch := range f.channels {
+			offer := channelOffer{Channel: ch, Path: f.path}
+			for _, p := range c.Providers {
+				if p.Channel != ch {
+					continue
+				}
+				for _, s := range servers {
+					offer.Ready = offer.Ready || s.Kind == p.Kind && s.Active
+				}
+			}
+			if ch != message.SMS {
+				list = append(list, offer)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b channelOffer) int { return int(a.Channel) - int(b.Channel) })
+	return list, err
+}
+
+// reachPart is what an audience comes to.
+type reachPart struct {
+	Reach   fleet.Reach
+	Known   bool
+	Problem string // why it cannot be counted
+}
+
+func (c *console) reachOf(r *http.Request, form *notifyForm) (part reachPart, err error) {
+	if form.To == toDevices && len(form.Devices) == 0 {
+		return reachPart{Problem: t(r.Context(), "notify.who.none")}, nil
+	}
+	part.Reach, err = c.Sender.Preview(r.Context(), actor(r), form.audience())
+	if list := refusal(err); list != nil {
+		return reachPart{Problem: sentence(list[0].Detail)}, nil
+	}
+	part.Known = err == nil
+	return part, err
+}
+
+// notifyReach counts again after the audience was changed, for script.
+func (c *console) notifyReach(w http.ResponseWriter, r *http.Request) error {
+	form, err := readNotifyForm(r)
+	if err != nil {
+		return err
+	}
+	part, err := c.reachOf(r, form)
+	if err != nil {
+		return err
+	}
+	return c.showPart(w, r, part.part())
+}
+
+// previewPart shows what a real device and its user would get.
+type previewPart struct {
+	Choice  []fleet.Sample // devices to choose from
+	Device  fleet.DeviceID // the one that is shown; empty = there is none
+	Push    *template.PushText
+	SMTP    *template.MailText
+	Missing []string
+	Problem string
+}
+
+func (c *console) previewOf(r *http.Request, form *notifyForm, reach reachPart) (p previewPart, err error) {
+	for _, s := range reach.Reach.Sample {
+		if s.DeviceID != "" {
+			p.Choice = append(p.Choice, s)
+		}
+	}
+	p.Device = form.PreviewFor
+	if p.Device == "" && len(p.Choice) > 0 {
+		p.Device = p.Choice[0].DeviceID
+	}
+	content, list := form.content(r.Context())
+	if p.Device == "" || len(list) > 0 {
+		return p, nil
+	}
+	shown, missing, err := c.Sender.PreviewContent(r.Context(), actor(r), previewable(content), p.Device)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		p.Problem = t(r.Context(), "notify.preview.gone")
+		return p, nil
+	case refusal(err) != nil:
+		p.Problem = t(r.Context(), "notify.preview.wrong")
+		return p, nil
+	}
+	p.Push, p.SMTP = shown.Push, shown.SMTP
+	for _, name := range missing {
+		if !slices.Contains(p.Missing, name) {
+			p.Missing = append(p.Missing, name)
+		}
+	}
+	return p, err
+}
+
+// previewable is a content that can be shown while it is still being written: where nothing stands yet, a blank does.
+func previewable(c template.Content) template.Content {
+	blank := func(text string) string {
+		if text == "" {
+			return " "
+		}
+		return text
+	}
+	if c.Push != nil {
+		push := *c.Push
+		push.Message = blank(push.Message)
+		c.Push = &push
+	}
+	if c.SMTP != nil {
+		mail := *c.SMTP
+		mail.Subject, mail.Message = blank(mail.Subject), blank(mail.Message)
+		c.SMTP = &mail
+	}
+	return c
+}
+
+// notifyPreview renders again after something was typed, for script.
+func (c *console) notifyPreview(w http.ResponseWriter, r *http.Request) error {
+	form, err := readNotifyForm(r)
+	if err != nil {
+		return err
+	}
+	reach, err := c.reachOf(r, form)
+	if err != nil {
+		return err
+	}
+	part, err := c.previewOf(r, form, reach)
+	if err != nil {
+		return err
+	}
+	return c.showPart(w, r, part.part())
+}
+
+// summaryPage says in words what Send would do.
+type summaryPage struct {
+	*notifyForm
+	Summary intake.Summary
+	Shown   template.Content // as it was written
+	Once    string           // makes a form that is sent twice one notification
+}
+
+func (p summaryPage) heading(ctx context.Context) heading {
+	return heading{Title: t(ctx, "summary.title"), Nav: "notify", Parents: []crumb{{t(ctx, "notify.title"), notifyPath}}}
+}
+
+func (c *console) notifySummary(w http.ResponseWriter, r *http.Request) error {
+	form, err := readNotifyForm(r)
+	if err != nil {
+		return err
+	}
+	request, bad := c.request(r.Context(), form)
+	p := summaryPage{notifyForm: form, Shown: request.Content, Once: rand.Text()}
+	if len(bad) == 0 {
+		p.Summary, err = c.Sender.Summary(r.Context(), actor(r), request)
+		bad = form.problemsOf(r.Context(), refusal(err))
+	}
+	if len(bad) > 0 {
+		form.Problems = bad
+		return c.showNotify(w, r, http.StatusUnprocessableEntity, form)
+	}
+	if err != nil {
+		return err
+	}
+	return c.show(w, r, http.StatusOK, p)
+}
+
+// notifySend sends. The form carries a word that is good for one notification: sent twice, it leads to the same one.
+func (c *console) notifySend(w http.ResponseWriter, r *http.Request) error {
+	form, err := readNotifyForm(r)
+	if err != nil {
+		return err
+	}
+	request, bad := c.request(r.Context(), form)
+	if len(bad) > 0 {
+		form.Problems = bad
+		return c.showNotify(w, r, http.StatusUnprocessableEntity, form)
+	}
+	n, replayed, err := c.Sender.Send(r.Context(), actor(r), request, onceOnly(r, form))
+	if list := refusal(err); list != nil {
+		form.Problems = form.problemsOf(r.Context(), list)
+		return c.showNotify(w, r, http.StatusUnprocessableEntity, form)
+	}
+	if err != nil {
+		return err
+	}
+	if replayed {
+		return c.sentBefore(w, r, form)
+	}
+	c.say(r, "success", t(r.Context(), sentKey(n)))
+	return goTo(w, r, notificationPath(n.ID))
+}
+
+func sentKey(n message.Notification) string {
+	if n.State == message.Scheduled {
+		return "notify.scheduled"
+	}
+	return "notify.sent"
+}
+
+// onceOnly is what makes a form that is sent twice one notification. nil when it has no word for it.
+func onceOnly(r *http.Request, form *notifyForm) *intake.Idempotency {
+	if form.Once == "" {
+		return nil
+	}
+	hash := sha256.Sum256([]byte(form.values().Encode()))
+	return &intake.Idempotency{
+		TokenID: "console " + actor(r).ID, Key: form.Once, BodyHash: hash[:],
+		Answer: func(n message.Notification) (int, string, []byte) {
+			return http.StatusSeeOther, notificationPath(n.ID), nil
+		},
+	}
+}
+
+// sentBefore leads to the notification that the same form made.
+func (c *console) sentBefore(w http.ResponseWriter, r *http.Request, form *notifyForm) error {
+	once := onceOnly(r, form)
+	answer, ok, err := c.Sent.KeptAnswer(r.Context(), once.TokenID, once.Key, once.BodyHash)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return goTo(w, r, notificationsPath)
+	}
+	return goTo(w, r, answer.Location)
+}
+
+// toNotify leads those who ask for a page that only a form can show back to the form.
+func (c *console) toNotify(w http.ResponseWriter, r *http.Request) error {
+	return goTo(w, r, notifyPath)
+}
