@@ -37,11 +37,16 @@ func (s *Store) AudienceReach(ctx context.Context, scope access.Scope, a fleet.A
 		})
 	}
 	ask(func(ctx context.Context, tx Tx, c *audience) error { return c.countDevices(ctx, tx, &r, &lostDevices) })
-	ask(func(ctx context.Context, tx Tx, c *audience) error { return c.countPeople(ctx, tx, &r, &lostPeople) })
-	ask(func(ctx context.Context, tx Tx, c *audience) (err error) {
-		if r.SMTP, err = c.countMail(ctx, tx, typed(a).Mail); err == nil {
-			r.SMS, err = c.countNumbers(ctx, tx, typed(a).Mobile)
+	ask(func(ctx context.Context, tx Tx, c *audience) error {
+		if err := c.countPeople(ctx, tx, &r, &lostPeople); err != nil {
+			return err
 		}
+		more, err := c.countMail(ctx, tx, typed(a).Mail)
+		r.SMTP += more
+		return err
+	})
+	ask(func(ctx context.Context, tx Tx, c *audience) (err error) {
+		r.SMS, err = c.countNumbers(ctx, tx, typed(a).Mobile)
 		return err
 	})
 	ask(func(ctx context.Context, tx Tx, c *audience) (err error) {
@@ -62,7 +67,7 @@ func (s *Store) rareDevices(ctx context.Context, scope access.Scope, a fleet.Aud
 		return nil, nil
 	}
 	err = s.Read(ctx, func(tx Tx) error {
-		c, err := s.compile(ctx, tx, scope, a, false)
+		c, err := s.compile(ctx, tx, scope, a, true)
 		if err != nil {
 			return err
 		}
@@ -79,7 +84,7 @@ func (s *Store) rareDevices(ctx context.Context, scope access.Scope, a fleet.Aud
 // compileRare compiles an audience whose devices are known already; see rareDevices.
 func (s *Store) compileRare(ctx context.Context, tx Tx, scope access.Scope, a fleet.Audience, keys []int64) (*audience, error) {
 	if keys == nil {
-		return s.compile(ctx, tx, scope, a, false)
+		return s.compile(ctx, tx, scope, a, true) // one pass in order is quicker than an index that leads everywhere
 	}
 	c := &audience{query: s.query()}
 	c.with = `WITH listed_devices (key) AS ` + s.listed(c.arg(jsonKeys(keys)), intKind) + `,
@@ -106,24 +111,25 @@ func (c *audience) countDevices(ctx context.Context, tx Tx, r *fleet.Reach, lost
 
 func (c *audience) countPeople(ctx context.Context, tx Tx, r *fleet.Reach, lost *int64) error {
 	return tx.QueryRow(ctx, c.with+`
-		SELECT COUNT(*),
+		SELECT COUNT(*), COUNT(DISTINCT NULLIF(u.mail, '')),
 			COUNT(CASE WHEN u.mail = '' AND u.mobile = '' AND NOT EXISTS (
 				SELECT 1 FROM devices d LEFT JOIN push_tokens t ON t.device_key = d.key
 				WHERE d.user_key = u.key AND (t.state = 'live' OR d.phone_number <> '')) THEN 1 END)
-		FROM users u WHERE `+c.person, c.args...).Scan(&r.Users, lost)
+		FROM users u WHERE `+c.person, c.args...).Scan(&r.Users, &r.SMTP, lost)
 }
 
+// countMail counts the typed addresses that nobody of the audience has.
 func (c *audience) countMail(ctx context.Context, tx Tx, typed []string) (n int64, err error) {
+	if len(typed) == 0 {
+		return 0, nil
+	}
 	list, err := jsonList(typed)
 	if err != nil {
 		return 0, err
 	}
-	mark := len(c.args)
-	query := c.with + `SELECT COUNT(*) FROM (
-		SELECT u.mail FROM users u WHERE u.mail <> '' AND ` + c.person + `
-		UNION SELECT ` + c.s.pick(0, textKind) + ` FROM ` + c.s.each(c.arg(list)) + `) addresses`
+	query := c.with + `SELECT COUNT(DISTINCT a.mail) FROM (SELECT ` + c.s.pick(0, textKind) + ` AS mail FROM ` + c.s.each(c.arg(list)) + `) a
+		WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.mail = a.mail AND ` + c.person + `)`
 	err = tx.QueryRow(ctx, query, c.args...).Scan(&n)
-	c.args = c.args[:mark]
 	return n, err
 }
 
@@ -132,13 +138,11 @@ func (c *audience) countNumbers(ctx context.Context, tx Tx, typed []string) (n i
 	if err != nil {
 		return 0, err
 	}
-	mark := len(c.args)
 	query := c.with + `SELECT COUNT(*) FROM (
 		SELECT u.mobile FROM users u WHERE u.mobile <> '' AND ` + c.person + `
 		UNION SELECT d.phone_number FROM devices d WHERE d.phone_number <> '' AND ` + c.device + `
 		UNION SELECT ` + c.s.pick(0, textKind) + ` FROM ` + c.s.each(c.arg(list)) + `) numbers`
 	err = tx.QueryRow(ctx, query, c.args...).Scan(&n)
-	c.args = c.args[:mark]
 	return n, err
 }
 
