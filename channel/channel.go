@@ -102,6 +102,10 @@ type Follow struct {
 // Env is what a provider needs of the world. The zero Env works.
 type Env struct {
 	Hello string // the name to say in EHLO; empty = the machine's
+
+	// Callback is the URL, of this server alone, where its service reports what became of a message; empty = it is not
+	// asked to.
+	Callback string
 }
 
 // Report is the answer of a test: every step in order, and what the server said.

@@ -44,7 +44,7 @@ var nouns = []string{"fleet", "event", "macro", "template", "message", "access"}
 // stations are behaviour. They may import nouns, seal and each other.
 var stations = []string{
 	"action", "notice", "enroll", "intake", "courier",
-	"channel", "channel/h2", "mailbox",
+	"channel", "channel/h2", "channel/gsm", "mailbox",
 }
 
 // edges may import everything but concrete providers, simulators, app and cmd.
