@@ -20,7 +20,11 @@ import (
 	"heliograph/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Nothing may go on after Stop, but for the store in memory that scs starts for each session manager and nobody uses:
+// it cannot be stopped for certain.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/alexedwards/scs/v2/memstore.(*MemStore).startCleanup"))
+}
 
 // options are those of a small App of its own.
 func options(t *testing.T) Options {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -166,14 +167,13 @@ func refused(answer *http.Response, text []byte) error {
 
 func (r *refusal) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "the API answered %d", r.Status)
-	for _, part := range []string{r.Title, r.Detail} {
-		if part != "" {
-			b.WriteString(": " + part)
-		}
-	}
+	fmt.Fprintf(&b, "the API answered %d: %s", r.Status, cmp.Or(r.Detail, r.Title))
 	for _, e := range r.Errors {
-		fmt.Fprintf(&b, "\n  %s: %s", e.Pointer, e.Detail)
+		b.WriteString("\n  ")
+		if e.Pointer != "" {
+			b.WriteString(e.Pointer + ": ")
+		}
+		b.WriteString(e.Detail)
 	}
 	return b.String()
 }
