@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 )
 
 // How long a session lasts.
@@ -18,10 +17,7 @@ const (
 // NewSessions keeps sessions in store, which sees only a hash of their token. secure marks the cookie for TLS only.
 func NewSessions(store scs.Store, secure bool) *scs.SessionManager {
 	m := scs.New()
-	if mem, ok := m.Store.(*memstore.MemStore); ok {
-		mem.StopCleanup() // scs starts one that we do not use
-	}
-	m.Store = store
+	m.Store = store // instead of one in memory, whose empty sweep scs starts and has no safe way to stop
 	m.HashTokenInStore = true
 	m.IdleTimeout = SessionIdle
 	m.Lifetime = SessionMost
