@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -107,12 +108,14 @@ func hangUp(ctx context.Context, reset bool) {
 	panic(http.ErrAbortHandler)
 }
 
-// spill writes raw bytes where frames are expected, and ends the connection.
+// spill writes raw bytes where an answer is expected, and ends the connection.
 func spill(ctx context.Context, body string) {
 	if conn, ok := ctx.Value(connKey{}).(*Conn); ok {
-		_, _ = conn.tls.Write([]byte(body))
-		_ = conn.tls.CloseWrite()
-		if tcp, ok := conn.tls.NetConn().(*net.TCPConn); ok {
+		_, _ = conn.conn.Write([]byte(body))
+		if secure, ok := conn.conn.(*tls.Conn); ok {
+			_ = secure.CloseWrite()
+		}
+		if tcp, ok := conn.raw().(*net.TCPConn); ok {
 			_ = tcp.CloseWrite()
 		}
 	}
@@ -120,11 +123,19 @@ func spill(ctx context.Context, body string) {
 }
 
 func (c *Conn) hangUp(reset bool) {
-	raw := c.tls.NetConn()
+	raw := c.raw()
 	if tcp, ok := raw.(*net.TCPConn); ok && reset {
 		_ = tcp.SetLinger(0)
 	}
 	_ = raw.Close()
+}
+
+// raw is the connection below TLS.
+func (c *Conn) raw() net.Conn {
+	if secure, ok := c.conn.(*tls.Conn); ok {
+		return secure.NetConn()
+	}
+	return c.conn
 }
 
 // MaxBody is the largest request body that is read and remembered; the limits of the services are far below.

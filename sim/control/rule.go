@@ -35,7 +35,7 @@ type Rule struct {
 	Status      int               `json:"status,omitempty"`       // HTTP status or SMTP code; 0 = the ordinary reply
 	HTTPStatus  int               `json:"http_status,omitempty"`  // where Status is not HTTP's and HTTP's is wanted
 	Reason      string            `json:"reason,omitempty"`       // APNs reason, FCM errorCode, SMTP reply text
-	Detail      string            `json:"detail,omitempty"`       // FCM: FcmError or BadRequest
+	Detail      string            `json:"detail,omitempty"`       // FCM: FcmError or BadRequest; Vonage: statuses of the parts, "0,1"
 	TimestampMS int64             `json:"timestamp_ms,omitempty"` // APNs 410: since when the token is dead; 0 = now
 	Headers     map[string]string `json:"headers,omitempty"`      // added to an HTTP answer
 	Body        string            `json:"body,omitempty"`         // replaces the body of an HTTP answer; the bytes of garbage
@@ -46,7 +46,8 @@ type Rule struct {
 // Delay is how long the rule waits before it acts.
 func (r Rule) Delay() time.Duration { return time.Duration(r.DelayMS) * time.Millisecond }
 
-func (r *Rule) validate() error {
+// validate finds what is wrong. own is how far the service's own statuses go, below those of HTTP.
+func (r *Rule) validate(own int) error {
 	if r.Action == "" {
 		r.Action = Answer
 	}
@@ -57,8 +58,10 @@ func (r *Rule) validate() error {
 		return errors.New("times: must not be negative")
 	case r.DelayMS < 0:
 		return errors.New("delay_ms: must not be negative")
-	case r.Status != 0 && (r.Status < 200 || r.Status > 599):
+	case r.Status != 0 && (r.Status < 200 || r.Status > 599) && (r.Status < 0 || r.Status > own):
 		return fmt.Errorf("status %d: must be 0 or between 200 and 599", r.Status)
+	case r.HTTPStatus != 0 && (r.HTTPStatus < 200 || r.HTTPStatus > 599):
+		return fmt.Errorf("http_status %d: must be 0 or between 200 and 599", r.HTTPStatus)
 	}
 	return r.canonicalHeaders()
 }
@@ -84,6 +87,8 @@ type Rules struct {
 	// Normalize adapts a new rule to the simulator (its stages), or refuses it. nil = every stage is cleared,
 	// as most services have none.
 	Normalize func(*Rule) error
+	// OwnStatuses is the highest status of the service's own, where it has some below those of HTTP. 0 = it has none.
+	OwnStatuses int
 
 	active atomic.Int32
 	mu     sync.Mutex
@@ -92,7 +97,7 @@ type Rules struct {
 
 // Add puts a rule in force before all others.
 func (s *Rules) Add(rule Rule) error {
-	if err := rule.validate(); err != nil {
+	if err := rule.validate(s.OwnStatuses); err != nil {
 		return err
 	}
 	if s.Normalize == nil {

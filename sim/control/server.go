@@ -34,7 +34,7 @@ type ServerOptions struct {
 
 // Conn is what is known about one connection. State is for the simulator: it is made by the first request that asks.
 type Conn struct {
-	tls *tls.Conn
+	conn net.Conn // *tls.Conn, or *net.TCPConn of a plain server
 
 	mu    sync.Mutex
 	state any
@@ -90,17 +90,12 @@ func Serve(handler http.Handler, ca *authority.Authority, o ServerOptions) (*Ser
 	s := &Server{addr: listener.Addr(), cancel: cancel, done: make(chan struct{})}
 	s.http = newHTTPServer(ctx, handler, o.Logger)
 	s.http.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: o.MaxConcurrentStreams}
-	s.http.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		if conn, ok := c.(*tls.Conn); ok {
-			return context.WithValue(ctx, connKey{}, &Conn{tls: conn})
-		}
-		return ctx
-	}
 	go s.serve(tls.NewListener(listener, config), o.Logger)
 	return s, nil
 }
 
-// ServePlain starts a server without TLS on listener, for pages that people look at.
+// ServePlain starts a server without TLS on listener, for pages that people look at and for services that are spoken to
+// without it.
 func ServePlain(handler http.Handler, listener net.Listener, logger *slog.Logger) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{addr: listener.Addr(), cancel: cancel, done: make(chan struct{})}
@@ -114,6 +109,9 @@ func newHTTPServer(ctx context.Context, handler http.Handler, logger *slog.Logge
 		Handler:           handler,
 		ReadHeaderTimeout: 30 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, &Conn{conn: c})
+		},
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // clients that go away are the normal case here
 	}
 }
