@@ -105,6 +105,7 @@ func newHouse(t *testing.T, url string) *house {
 	jobs.Work(h.engine, nil, h.courier.Cancel)
 	jobs.Work(h.engine, nil, h.courier.GiveUp)
 	jobs.Work(h.engine, nil, h.courier.Again)
+	jobs.Work(h.engine, nil, h.courier.CleanUp)
 	h.must(h.engine.Open())
 	h.store.UseJobs(h.engine)
 	h.door = intake.New(h.store, intake.Options{Providers: providers, Now: h.clock.Now})

@@ -437,3 +437,20 @@ func TestLargeAudiencePagesThrough(t *testing.T) {
 		}
 	})
 }
+
+func TestCleanUpDeletesWhatIsOld(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("smtp", "Mail")
+		h.people(3)
+		h.peers.answer("u001@example.com", failing(message.RecipientFinal, message.MailboxUnknown, "No such user"))
+		old := h.done(h.send(mail("Old", "Text"), everyone))
+		h.clock.advance(91 * 24 * time.Hour)
+		young := h.done(h.send(mail("Young", "Text"), everyone))
+		h.must(h.store.Enqueue(h.Context(), courier.Job{Args: courier.CleanUpArgs{}, Queue: courier.Control, Lane: courier.Urgent}))
+		h.eventually("the old deliveries are gone", func() bool { return len(h.deliveries(old)) == 0 })
+		if got := len(h.deliveries(young)); got != 3 {
+			h.Errorf("%d young deliveries left, want 3", got)
+		}
+		h.count(old, message.SMTP, message.Sent, 2) // the counts stay
+	})
+}

@@ -445,24 +445,6 @@ func (s *Store) Overdue(ctx context.Context, now time.Time) (list []courier.Give
 	return list, err
 }
 
-// CleanUp deletes up to limit finished deliveries of before a time, and reports how many; and what else has expired.
-func (s *Store) CleanUp(ctx context.Context, before time.Time, limit int) (found int, err error) {
-	err = s.Write(ctx, func(tx Tx) error {
-		rows, err := tx.Query(ctx, `
-			DELETE FROM deliveries WHERE id IN (
-				SELECT d.id FROM deliveries d JOIN notifications n ON n.key = d.notification
-				WHERE n.finished_at > 0 AND n.finished_at < $1 ORDER BY d.id LIMIT $2)
-			RETURNING id`, ms(before), limit)
-		ids, err := all(rows, err, one[int64])
-		found = len(ids)
-		if err == nil && found > 0 {
-			_, err = tx.Exec(ctx, `DELETE FROM attempts WHERE delivery IN (`+numbers(ids)+`)`)
-		}
-		return err
-	})
-	return found, err
-}
-
 // DeliveryFilter narrows a list of deliveries. The zero value asks nothing.
 type DeliveryFilter struct {
 	Channel message.Channel // 0 = all
