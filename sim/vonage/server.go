@@ -1,0 +1,294 @@
+package vonage
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
+
+	"heliograph/sim/authority"
+	"heliograph/sim/control"
+)
+
+// ownStatuses is the highest status that a rule may give to a message.
+const ownStatuses = 99
+
+// Options are the variable parts of a Server; the zero value works.
+type Options struct {
+	Addr        string               // "" = 127.0.0.1 and a free port
+	Authority   *authority.Authority // signs the certificate; nil = plain HTTP, as behind a gateway appliance
+	Credentials Credentials          // zero = fresh ones
+	Rate        float64              // requests a second that are taken; 0 = all
+	HistorySize int                  // 0 = control.DefaultHistory
+	Logger      *slog.Logger         // nil = silent
+}
+
+// Server is a running simulator.
+type Server struct {
+	listener    *control.Server
+	scheme      string
+	authority   *authority.Authority
+	credentials Credentials
+	history     *control.History[record]
+	rules       control.Rules
+	limit       *rate.Limiter // nil = none
+	postman     *postman
+	numbers     atomic.Int64 // ids of parts
+}
+
+// Start starts a simulator.
+func Start(o Options) (*Server, error) {
+	if o.Credentials == (Credentials{}) {
+		o.Credentials = NewCredentials()
+	}
+	s := &Server{authority: o.Authority, credentials: o.Credentials, history: control.NewHistory[record](o.HistorySize)}
+	s.rules.Normalize, s.rules.OwnStatuses = normalize, ownStatuses
+	if o.Rate > 0 {
+		s.limit = rate.NewLimiter(rate.Limit(o.Rate), max(1, int(o.Rate)))
+	}
+	if err := s.listen(o); err != nil {
+		return nil, err
+	}
+	s.postman = newPostman(o.Credentials, o.Authority, control.Quiet(o.Logger))
+	return s, nil
+}
+
+func (s *Server) listen(o Options) (err error) {
+	if o.Authority != nil {
+		s.scheme = "https"
+		s.listener, err = control.Serve(s.handler(), o.Authority, control.ServerOptions{Addr: o.Addr, Logger: control.Quiet(o.Logger)})
+		return err
+	}
+	s.scheme = "http"
+	listener, err := control.ListenLoopback(o.Addr)
+	if err != nil {
+		return err
+	}
+	s.listener = control.ServePlain(s.handler(), listener, control.Quiet(o.Logger))
+	return nil
+}
+
+// normalize: there are no stages; a status from 200 on can only be meant for HTTP.
+func normalize(rule *control.Rule) error {
+	rule.Stage = ""
+	if rule.Status > ownStatuses {
+		rule.Status, rule.HTTPStatus = 0, rule.Status
+	}
+	if _, ok := statusesOf(rule.Detail); rule.Detail != "" && !ok {
+		return fmt.Errorf("detail %q: must be the statuses of the parts, such as 0,1", rule.Detail)
+	}
+	return nil
+}
+
+// URL is the origin of the simulator.
+func (s *Server) URL() string { return s.scheme + "://" + s.listener.Addr() }
+
+// CA is a pool that trusts the simulator; nil when it speaks plain HTTP.
+func (s *Server) CA() *x509.CertPool {
+	if s.authority == nil {
+		return nil
+	}
+	return s.authority.Pool()
+}
+
+// Credentials are those of the account that may send.
+func (s *Server) Credentials() Credentials { return s.credentials }
+
+// Fail puts a rule in force. Unlike over HTTP, Times 0 here means for ever.
+func (s *Server) Fail(rule control.Rule) error { return s.rules.Add(rule) }
+
+// Plan arranges receipts.
+func (s *Server) Plan(plan Plan) error { return s.postman.add(plan) }
+
+// Reset forgets the history, all rules, all plans, and the receipts that have not been sent yet.
+func (s *Server) Reset() {
+	s.history.Clear()
+	s.rules.Clear()
+	s.postman.clear()
+}
+
+// Count is the number of messages read since the last Reset.
+func (s *Server) Count() int64 { return s.history.Count() }
+
+// Changed returns a channel that is closed when the history changes.
+func (s *Server) Changed() <-chan struct{} { return s.history.Changed() }
+
+// History returns what is remembered, newest last.
+func (s *Server) History() []Item {
+	span := s.history.Newest(control.DefaultHistory)
+	items := make([]Item, len(span.Entries))
+	for i, entry := range span.Entries {
+		items[i] = decode(entry)
+	}
+	return items
+}
+
+// Magic lists the numbers that do something on purpose.
+func (s *Server) Magic() []control.Magic { return magicNumbers }
+
+// Stop ends the simulator, every connection, and the receipts on their way. A second Stop does nothing.
+func (s *Server) Stop(ctx context.Context) error {
+	err := s.listener.Stop(ctx)
+	s.postman.stop()
+	return err
+}
+
+func (s *Server) handler() http.Handler {
+	plane := control.Plane{
+		Rules: &s.rules,
+		Magic: magicNumbers,
+		History: func(q control.Query) control.Page {
+			return control.PageOf(s.history.Read(q), decode)
+		},
+		Reset: s.Reset,
+	}.Handler()
+	receipts := control.LocalOnly(http.HandlerFunc(s.serveReceipts))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/_sim/receipts":
+			receipts.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, "/_sim/"):
+			plane.ServeHTTP(w, r)
+		default:
+			s.serveSend(w, r)
+		}
+	})
+}
+
+// serveSend judges, writes down, answers, and arranges for receipts.
+func (s *Server) serveSend(w http.ResponseWriter, r *http.Request) {
+	p, err := parameters(r)
+	if err != nil {
+		panic(http.ErrAbortHandler) // it was not read, so it did not arrive
+	}
+	rec := record{to: p["to"], from: p["from"], text: p["text"], kind: p["type"], reference: p["client-ref"]}
+	reply, ok := s.judge(r, p)
+	rule, found := s.rules.Take("", "+"+rec.to)
+	if !found && ok {
+		rule, found = magicOf(rec.to)
+	}
+	if ok || found {
+		reply = s.apply(rule, reply, ok, &rec)
+	}
+	reported := false
+	defer func() { // also when the answer is lost
+		if reported && p["status-report-req"] != "false" && p["status-report-req"] != "0" {
+			s.postman.report(rec, p["callback"])
+		}
+	}()
+	s.listener.Exchange(w, r, reply, rule, func(status int, reason string) {
+		if status != http.StatusOK {
+			rec.ids = nil
+		}
+		reported = len(rec.ids) > 0
+		s.history.Add(shown(status, reply, rec), reason, rec)
+	})
+}
+
+// shown is the status for the history: HTTP's when a part was accepted or when HTTP refused, else the service's own.
+func shown(status int, reply control.Reply, rec record) int {
+	if status != http.StatusOK || len(rec.ids) > 0 {
+		return status
+	}
+	return worst(reply)
+}
+
+// parameters are those of the form, or of the query of a GET.
+func parameters(r *http.Request) (map[string]string, error) {
+	body, err := control.ReadBody(r)
+	if err != nil {
+		return nil, err
+	}
+	text := string(body)
+	if r.Method == http.MethodGet {
+		text = r.URL.RawQuery
+	}
+	form, _ := url.ParseQuery(text) // what cannot be read is missing
+	return flat(form), nil
+}
+
+// judge gives the ordinary reply; ok = the message would be accepted, and there is no reply yet.
+func (s *Server) judge(r *http.Request, p map[string]string) (reply control.Reply, ok bool) {
+	switch {
+	case r.URL.Path != "/sms/json":
+		return httpFailure(http.StatusNotFound), false
+	case r.Method != http.MethodPost && r.Method != http.MethodGet:
+		return httpFailure(http.StatusMethodNotAllowed), false
+	}
+	wrong := s.credentials.authenticate(p)
+	if wrong.status == statusOK {
+		wrong = check(p)
+	}
+	if wrong.status == statusOK {
+		wrong = s.throttle()
+	}
+	if wrong.status == statusOK {
+		return control.Reply{}, true
+	}
+	reply = wrong.reply(p["to"])
+	reply.Reason = wrong.text
+	return reply, false
+}
+
+// throttle says how long the next request must wait.
+func (s *Server) throttle() refusal {
+	if s.limit == nil || s.limit.Allow() {
+		return refusal{}
+	}
+	wait := max(1, int(1000/float64(s.limit.Limit())))
+	return refuse(statusThrottled, fmt.Sprintf("Throughput Rate Exceeded - please wait [ %d ] and retry", wait))
+}
+
+// apply makes the reply to a message that would be accepted, or that a rule speaks of.
+func (s *Server) apply(rule control.Rule, ordinary control.Reply, ok bool, rec *record) control.Reply {
+	if rule.HTTPStatus != 0 {
+		return rule.Apply(ordinary, rule.HTTPStatus, func(r control.Rule) control.Reply { return httpFailure(r.Status) })
+	}
+	statuses, given := statusesOf(rule.Detail)
+	switch {
+	case !given && rule.Status != statusOK:
+		statuses = []int{rule.Status}
+	case !given && !ok:
+		return rule.Apply(ordinary, 0, nil)
+	case !given:
+		statuses = make([]int, parts(rec.text, rec.kind))
+	}
+	return rule.Apply(s.answer(statuses, rule.Reason, rec), 0, nil)
+}
+
+// answer gives each part its status, and an id to those that are accepted.
+func (s *Server) answer(statuses []int, text string, rec *record) control.Reply {
+	var list []part
+	reason := ""
+	for _, status := range statuses {
+		if status == statusOK {
+			id := fmt.Sprintf("%016X", s.numbers.Add(1)+1<<60)
+			rec.ids = append(rec.ids, id)
+			list = append(list, taken(rec.to, id, rec.reference))
+			continue
+		}
+		wrong := refuse(status, text)
+		reason = wrong.text
+		list = append(list, wrong.part(rec.to))
+	}
+	reply := replyOf(list)
+	reply.Reason = reason
+	return reply
+}
+
+// worst is the first status of a reply that is not 0; 0 = there is none.
+func worst(reply control.Reply) int {
+	for _, p := range partsOf(reply) {
+		if n, err := strconv.Atoi(p.Status); err == nil && n != statusOK {
+			return n
+		}
+	}
+	return statusOK
+}
