@@ -219,7 +219,7 @@ type plotState struct {
 }
 
 func (d dayFigures) plot(ctx context.Context) (string, error) {
-	data := plotData{Values: map[string][][]int64{"all": {}}}
+	data := plotData{States: []plotState{}, Values: map[string][][]int64{"all": {}}}
 	for _, hour := range d.Hours {
 		data.Times = append(data.Times, hour.Unix())
 	}

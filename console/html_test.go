@@ -43,6 +43,9 @@ func parse(t *testing.T, page string) *element {
 			at = child
 		case xml.EndElement:
 			at = at.parent
+			for e := at; e != nil; e = e.parent {
+				e.text.WriteByte(' ') // elements beside each other are words of their own
+			}
 		case xml.CharData:
 			for e := at; e != nil; e = e.parent {
 				e.text.Write(token)
@@ -71,6 +74,9 @@ func (e *element) find(selector string) (list []*element) {
 func (e *element) is(step string) bool {
 	for step != "" {
 		end := strings.IndexAny(step[1:], "#.[") + 1
+		if step[0] == '[' {
+			end = strings.IndexByte(step, ']') + 1
+		}
 		if end == 0 {
 			end = len(step)
 		}

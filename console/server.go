@@ -292,7 +292,7 @@ func refusal(err error) []intake.Problem {
 	return nil
 }
 
-// fieldOf is the field that a JSON pointer of the API means: its last part.
+// fieldOf is the field that a JSON pointer of the API means.
 func fieldOf(pointer string) string {
-	return pointer[strings.LastIndexByte(pointer, '/')+1:]
+	return strings.ReplaceAll(strings.TrimPrefix(pointer, "/"), "/", ".")
 }

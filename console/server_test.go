@@ -223,7 +223,7 @@ func TestFormsOfAllProviders(t *testing.T) {
 			if len(page.find("[name="+field.Name+"]")) == 0 {
 				t.Errorf("%s: %s is not on the form", p.Kind, field.Name)
 			}
-			for _, input := range page.find("#" + field.Name) {
+			for _, input := range page.find("[id=" + field.Name + "]") {
 				if field.Secret && input.name == "input" && input.attr["type"] != "password" {
 					t.Errorf("%s: %s is a secret and shown", p.Kind, field.Name)
 				}

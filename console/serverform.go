@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -88,29 +89,71 @@ func editServerForm(f serverFamily, p channel.Provider, s channel.Server) (*serv
 // fill shows a server's settings. Of secrets it shows only that they are set.
 func (f *serverForm) fill(s channel.Server) error {
 	f.Values = map[string]string{fieldName: s.Name, fieldDescription: s.Description}
-	view, err := intake.ServerView([]channel.Provider{f.Provider}, s)
+	open, err := intake.OpenSettings(f.Provider, s.Settings)
 	if err != nil {
 		return err
 	}
 	for _, field := range f.Provider.Fields {
 		if field.Secret {
-			f.Set[field.Name], _ = view[field.Name+"_set"].(bool)
+			f.Set[field.Name] = string(open[field.Name+"_set"]) == "true"
 			continue
 		}
-		if raw, is := view[field.Name].(json.RawMessage); is {
+		if raw, is := open[field.Name]; is {
 			f.Values[field.Name] = written(raw)
 		}
 	}
 	return nil
 }
 
-// written is a value of JSON as a form shows it.
-func written(raw json.RawMessage) string {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text
+// settingAt finds a setting by its field's name, whose dots lead into objects; nil when it is not there.
+func settingAt(view map[string]any, name string) any {
+	if value, has := view[name]; has {
+		return value
 	}
-	return string(raw)
+	outer, inner, nested := strings.Cut(name, ".")
+	raw, is := view[outer].(json.RawMessage)
+	if !nested || !is {
+		return nil
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(raw, &object) != nil {
+		return nil
+	}
+	within := map[string]any{}
+	for key, value := range object {
+		within[key] = value
+	}
+	return settingAt(within, inner)
+}
+
+// putSetting puts a value where settingAt finds it.
+func putSetting(settings map[string]any, name string, value json.RawMessage) {
+	outer, inner, nested := strings.Cut(name, ".")
+	if !nested {
+		settings[name] = value
+		return
+	}
+	object, is := settings[outer].(map[string]any)
+	if !is {
+		object = map[string]any{}
+		settings[outer] = object
+	}
+	putSetting(object, inner, value)
+}
+
+// written is a value of JSON as a form shows it.
+func written(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case json.RawMessage:
+		var text string
+		if json.Unmarshal(v, &text) == nil {
+			return text
+		}
+		return string(v)
+	}
+	return fmt.Sprint(v)
 }
 
 // read takes what was typed. Values that the form follows are settled here when no script did it.
@@ -125,6 +168,9 @@ func (f *serverForm) read(r *http.Request) *serverForm {
 	}
 	for _, field := range f.Provider.Fields {
 		f.follow(field, r)
+		if field.Type == "switch" && f.off(field) { // nobody can see that it is still on
+			f.Values[field.Name] = "false"
+		}
 	}
 	return f
 }
@@ -159,8 +205,8 @@ func (f *serverForm) follow(field channel.Field, r *http.Request) {
 func (f *serverForm) input(ctx context.Context) (intake.ServerInput, []problem) {
 	in := intake.ServerInput{
 		Kind: f.Provider.Kind, Name: f.Values[fieldName], Description: f.Values[fieldDescription],
-		Settings: map[string]json.RawMessage{},
 	}
+	settings := map[string]any{}
 	var bad []problem
 	for _, field := range f.Provider.Fields {
 		value, err := f.value(field)
@@ -169,10 +215,21 @@ func (f *serverForm) input(ctx context.Context) (intake.ServerInput, []problem) 
 			continue
 		}
 		if value != nil {
-			in.Settings[field.Name] = value
+			putSetting(settings, field.Name, value)
 		}
 	}
+	in.Settings = marshalEach(settings)
 	return in, bad
+}
+
+func marshalEach(settings map[string]any) map[string]json.RawMessage {
+	each := map[string]json.RawMessage{}
+	for name, value := range settings {
+		if raw, err := json.Marshal(value); err == nil { // objects of what was marshalled before
+			each[name] = raw
+		}
+	}
+	return each
 }
 
 func (f *serverForm) value(field channel.Field) (json.RawMessage, error) {
@@ -208,7 +265,7 @@ func (f *serverForm) problemsOf(ctx context.Context, err error) ([]problem, int)
 }
 
 func (f *serverForm) place(ctx context.Context, p intake.Problem) problem {
-	name := fieldOf(p.Pointer)
+	name := strings.ReplaceAll(strings.TrimPrefix(p.Pointer, "/"), "/", ".")
 	if name == fieldName || name == fieldDescription || slices.ContainsFunc(f.Provider.Fields, func(x channel.Field) bool { return x.Name == name }) {
 		return problem{name, f.label(ctx, name), standAlone(f.label(ctx, name), p.Detail)}
 	}
@@ -229,7 +286,7 @@ func (f *serverForm) label(ctx context.Context, name string) string {
 	if name == fieldName || name == fieldDescription {
 		return tf(ctx, "server", name)
 	}
-	return f.words(ctx, name, strings.ToUpper(name[:1])+strings.ReplaceAll(name[1:], "_", " "))
+	return f.words(ctx, name, strings.ToUpper(name[:1])+strings.NewReplacer("_", " ", ".", " ").Replace(name[1:]))
 }
 
 // help is a sentence below a field; empty = none.

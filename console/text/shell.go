@@ -108,7 +108,7 @@ var shell = map[string]string{
 	"error.413.title": "Too much at once",
 	"error.413.lead":  "A form may send at most one megabyte. Nothing was changed.",
 	"error.500.title": "Something broke on our side",
-	"error.500.lead":  "Nothing you did wrong. The server's log says what happened; trying again may help.",
+	"error.500.lead":  "Nothing you did wrong. The server’s log says what happened; trying again may help.",
 	"error.503.title": "Too busy right now",
 	"error.503.lead":  "The answer took too long. Try again in a moment.",
 }

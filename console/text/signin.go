@@ -23,7 +23,7 @@ var signIn = map[string]string{
 	"password.short":    "Use at least 10 characters.",
 	"password.long":     "Use at most 1,000 characters.",
 	"password.uniform":  "Use more than one character.",
-	"password.is_name":  "Use more than the account's name.",
+	"password.is_name":  "Use more than the account’s name.",
 	"password.not_utf8": "This holds characters that cannot be typed.",
 	"password.differs":  "The two entries differ.",
 }
