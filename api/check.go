@@ -195,9 +195,11 @@ func isTime(text string) bool {
 }
 
 func words(list []any) string {
-	texts := make([]string, len(list))
-	for i, word := range list {
-		texts[i] = fmt.Sprint(word)
+	var texts []string
+	for _, word := range list {
+		if word != nil {
+			texts = append(texts, fmt.Sprint(word))
+		}
 	}
 	return strings.Join(texts, ", ")
 }

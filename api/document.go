@@ -44,6 +44,13 @@ func (s *server) describe() *huma.OpenAPI {
 	for _, tag := range []string{devices, people, sending, servers, providers, macros, apiTokens} {
 		o.Tags = append(o.Tags, &huma.Tag{Name: tag})
 	}
+	for _, schema := range o.Components.Schemas.Map() {
+		for _, field := range schema.Properties {
+			if field.Nullable && len(field.Enum) > 0 {
+				field.Enum = append(field.Enum, nil) // an enum is the whole list of what is allowed
+			}
+		}
+	}
 	for _, item := range o.Paths {
 		for _, operation := range methodsOf(item) {
 			if created := operation.Responses["201"]; created != nil && created.Content == nil && operation.Responses["200"] != nil {
