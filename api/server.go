@@ -90,15 +90,31 @@ func serverSchema(p channel.Provider) *huma.Schema {
 		},
 	}
 	for _, f := range p.Fields {
-		s.Properties[f.Name] = fieldSchema(p, f)
+		in, name := holder(s, f.Name)
+		in.Properties[name] = fieldSchema(p, f)
 		if f.Secret {
-			s.Properties[f.Name+"_set"] = &huma.Schema{Type: yes, ReadOnly: true, Description: f.Name + " is stored."}
+			in.Properties[name+"_set"] = &huma.Schema{Type: yes, ReadOnly: true, Description: name + " is stored."}
 		}
 		if f.Required && f.ShownIf == "" && !f.Secret && !hasDefault(p, f.Name) {
 			s.Required = append(s.Required, f.Name)
 		}
 	}
 	return s
+}
+
+// holder is the schema that a field is a property of, and its name there: "object.member" is in one of its own.
+func holder(s *huma.Schema, field string) (*huma.Schema, string) {
+	object, member, within := strings.Cut(field, ".")
+	if !within {
+		return s, field
+	}
+	if s.Properties[object] == nil {
+		s.Properties[object] = &huma.Schema{
+			Type: huma.TypeObject, AdditionalProperties: false, Nullable: true, Properties: map[string]*huma.Schema{},
+			Description: "null clears all of it.",
+		}
+	}
+	return s.Properties[object], member
 }
 
 func fieldSchema(p channel.Provider, f channel.Field) *huma.Schema {
@@ -128,13 +144,21 @@ func hasDefault(p channel.Provider, field string) bool {
 }
 
 // defaults are the settings of a new server, by field.
-func defaults(p channel.Provider) (values map[string]any) {
+func defaults(p channel.Provider) map[string]any {
 	raw, err := json.Marshal(p.Default())
+	var settings map[string]json.RawMessage
 	if err == nil {
-		err = json.Unmarshal(raw, &values)
+		err = json.Unmarshal(raw, &settings)
 	}
 	if err != nil {
 		return nil
+	}
+	values := map[string]any{}
+	for name, raw := range channel.Flat(p.Fields, settings) {
+		var value any
+		if json.Unmarshal(raw, &value) == nil {
+			values[name] = value
+		}
 	}
 	return values
 }
@@ -167,8 +191,9 @@ func (r *resource) input(body serverBody, kind string) (in intake.ServerInput, e
 		return in, err
 	}
 	in = intake.ServerInput{Kind: kind, Settings: map[string]json.RawMessage{}}
+	values := channel.Flat(p.Fields, body)
 	for _, f := range p.Fields {
-		if raw, ok := body[f.Name]; ok && (f.Secret || string(raw) != "null") {
+		if raw, ok := values[f.Name]; ok && (f.Secret || string(raw) != "null") {
 			in.Settings[f.Name] = raw
 		}
 	}

@@ -161,3 +161,57 @@ func TestTestingServers(t *testing.T) {
 	h.post(serversPath+"/nobody/test", object{"to": "me@example.com"}).is(404)
 	h.post(providersPath+"/test", object{"to": "d", "kind": "apns", "app": "a", "key_p8": testKey(t), "key_id": "ABC1234567", "team_id": "DEF1234567"}).refuses("/to")
 }
+
+func (h *house) clientSecret(id string) string {
+	h.Helper()
+	v, err := h.store.Server(h.Context(), id)
+	h.must(err)
+	return v.Settings.(*smtp.Settings).OAuth.ClientSecret
+}
+
+// TestFieldsWithinAnObject: the secret among them is as write-only as any other.
+func TestFieldsWithinAnObject(t *testing.T) {
+	h := newHouse(t)
+	oauth := object{"token_url": "https://login.example.com/token", "client_id": "app-1", "client_secret": "geheim-0815", "scope": "all"}
+	body := object{"kind": "smtp", "name": "365", "host": "smtp.example.com", "from_email": "it@example.com", "authentication": true,
+		"username": "it@example.com", "oauth": oauth}
+	made := h.post(serversPath, body).is(201).has("oauth.token_url", "https://login.example.com/token", "oauth.client_id", "app-1",
+		"oauth.scope", "all", "oauth.client_secret_set", true, "password_set", false, "spa", false)
+	id := made.at("id").(string)
+	path := serversPath + "/" + id
+	if list := h.get(serversPath); strings.Contains(made.raw+list.raw, "geheim") || strings.Contains(made.raw, `"client_secret"`) {
+		t.Error("the client secret is shown")
+	}
+	stays := func(what string, body any, want string) {
+		t.Helper()
+		h.put(path, body).is(200).has("oauth.client_secret_set", want != "")
+		if got := h.clientSecret(id); got != want {
+			t.Errorf("%s: the secret is %q, want %q", what, got, want)
+		}
+	}
+	stays("what GET showed", made.raw, "geheim-0815")
+	delete(oauth, "client_secret")
+	stays("absent", body, "geheim-0815")
+	oauth["client_secret"] = "neu"
+	stays("another", body, "neu")
+	oauth["client_secret"] = nil
+	h.put(path, body).refuses("/oauth/client_secret")
+	oauth["client_secret"], oauth["token_url"] = "neu", "http://login.example.com/token"
+	h.put(path, body).refuses("/oauth/token_url")
+	oauth["token_url"] = 5
+	h.put(path, body).refuses("/oauth/token_url")
+	oauth["token_url"], oauth["colour"] = "https://login.example.com/token", "red"
+	h.put(path, body).refuses("/oauth/colour")
+	body["oauth"] = "red"
+	h.put(path, body).refuses("/oauth")
+	body["oauth"], body["password"] = nil, "plain"
+	stays("all of it is null", body, "")
+	h.get(path).has("oauth.token_url", "", "oauth.client_id", "", "password_set", true)
+	delete(body, "oauth")
+	body["spa"] = true
+	h.put(path, body).is(200).has("spa", true)
+	body["authentication"] = false
+	h.put(path, body).refuses("/spa")
+	body["oauth.token_url"] = "https://login.example.com/token"
+	h.put(path, body).refuses("/oauth.token_url")
+}

@@ -67,9 +67,21 @@ type Settings interface {
 // what is on the wire. The courier gives a batch so much time before it holds its node for dead.
 type Patient interface{ Patience() time.Duration }
 
+// Numbered is what Settings of a text message service say beside: the number that the service wants, in E.164, for one
+// as somebody wrote it.
+type Numbered interface {
+	Number(written string) (string, error)
+}
+
+// Rated is what Settings may say beside: how fast the service takes messages, over all nodes. Lane keeps addresses with
+// another rate apart; perSecond 0 = as fast as can be.
+type Rated interface {
+	Rate(address string) (lane string, perSecond float64)
+}
+
 // Problem is one thing that is wrong with a setting.
 type Problem struct {
-	Field  string // JSON name
+	Field  string // JSON name, as Field.Name
 	Detail string // one sentence, without the value
 }
 
@@ -82,7 +94,7 @@ type Route struct {
 
 // Field is one line of a provider's form.
 type Field struct {
-	Name     string   // JSON name; its label is the catalogue's "server.<kind>.<name>"
+	Name     string   // JSON name, "object.member" within an object; its label is the catalogue's "server.<kind>.<name>"
 	Type     string   // text, number, switch, choice, secret, multiline, secret_multiline
 	Choices  []string // of a choice; labels are the catalogue's "server.<kind>.<name>.<choice>"
 	Required bool

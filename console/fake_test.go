@@ -137,19 +137,24 @@ func (f *fakeServers) fill(s channel.Server, in intake.ServerInput) (channel.Ser
 			return s, fmt.Errorf("a server of this name: %w", store.ErrConflict)
 		}
 	}
-	merged := map[string]json.RawMessage{}
+	merged := channel.Values{}
 	if s.Settings != nil {
 		stored := map[string]json.RawMessage{}
 		raw, _ := json.Marshal(s.Settings)
 		_ = json.Unmarshal(raw, &stored)
+		flat := channel.Flat(provider.Fields, stored)
 		for _, field := range provider.Fields {
 			if field.Secret {
-				merged[field.Name] = stored[field.Name]
+				merged[field.Name] = flat[field.Name]
 			}
 		}
 	}
 	maps.Copy(merged, in.Settings)
-	raw, err := json.Marshal(merged)
+	nested, err := merged.Nested()
+	if err != nil {
+		return s, err
+	}
+	raw, err := json.Marshal(nested)
 	if err != nil {
 		return s, err
 	}
@@ -157,7 +162,7 @@ func (f *fakeServers) fill(s channel.Server, in intake.ServerInput) (channel.Ser
 		return s, err
 	}
 	for _, p := range settings.Check() {
-		bad = append(bad, intake.Problem{Pointer: "/" + p.Field, Detail: p.Detail})
+		bad = append(bad, intake.Problem{Pointer: "/" + strings.ReplaceAll(p.Field, ".", "/"), Detail: p.Detail})
 	}
 	if bad != nil {
 		return s, &intake.Refused{Problems: bad}
@@ -207,28 +212,37 @@ type fakeFigures struct {
 	hours    []store.HourCount
 	accepted bool
 	now      time.Time
-	counts   int // how often devices were counted
 }
 
-func (f *fakeFigures) CountDevices(_ context.Context, _ access.Scope, filter fleet.Filter) (n int64, _ error) {
-	f.counts++
+func (f *fakeFigures) Figures(context.Context, access.Scope) (fleet.Figures, error) {
+	figures := fleet.Figures{Devices: int64(len(f.devices))}
+	for _, p := range fleet.Platforms {
+		if n := f.count(func(d fleet.Device) bool { return d.Platform == p }); n > 0 {
+			figures.Platforms = append(figures.Platforms, fleet.PlatformFigure{Platform: p, Devices: n})
+		}
+	}
+	figures.Compliant = f.count(func(d fleet.Device) bool { return d.Compliant })
+	figures.Jailbroken = f.count(func(d fleet.Device) bool { return d.Jailbroken })
+	var above int64
+	for _, c := range fleet.Contacts {
+		if c.Limit == 0 {
+			continue
+		}
+		within := f.count(func(d fleet.Device) bool { return f.now.Sub(d.LastSeen) < c.Limit })
+		figures.Contact = append(figures.Contact, fleet.ContactFigure{Contact: c.Contact, Devices: within - above})
+		above = within
+	}
+	figures.Contact = append(figures.Contact, fleet.ContactFigure{Contact: fleet.Longer, Devices: figures.Devices - above})
+	return figures, nil
+}
+
+func (f *fakeFigures) count(is func(fleet.Device) bool) (n int64) {
 	for _, d := range f.devices {
-		if f.matches(d, filter) {
+		if is(d) {
 			n++
 		}
 	}
-	return n, nil
-}
-
-func (f *fakeFigures) matches(d fleet.Device, filter fleet.Filter) bool {
-	switch {
-	case len(filter.Platform) > 0 && !slices.Contains(filter.Platform, d.Platform),
-		filter.Compliant != nil && *filter.Compliant != d.Compliant,
-		filter.Jailbroken != nil && *filter.Jailbroken != d.Jailbroken:
-		return false
-	}
-	days := filter.InactiveDaysMin
-	return days == nil || f.now.Sub(d.LastSeen) > time.Duration(*days)*24*time.Hour
+	return n
 }
 
 func (f *fakeFigures) ListDevices(context.Context, access.Scope, fleet.Filter, store.Page) ([]fleet.Device, string, error) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -19,8 +20,9 @@ import (
 	"heliograph/message"
 )
 
-// ServerInput is a server as somebody fills it in. Settings are the kind's own fields; a secret that is absent keeps
-// what is stored, null clears it. Any other field that is absent goes back to its default.
+// ServerInput is a server as somebody fills it in. Settings are the kind's own fields, one within an object either there
+// or as "object.member"; a secret that is absent keeps what is stored, null clears it. Any other field that is absent goes
+// back to its default.
 type ServerInput struct {
 	Kind        string
 	Name        string
@@ -106,7 +108,7 @@ func (d *Door) fill(v channel.Server, in ServerInput) (channel.Server, error) {
 		return v, err
 	}
 	for _, one := range settings.Check() {
-		problems = append(problems, Problem{"/" + one.Field, one.Detail})
+		problems = append(problems, Problem{"/" + strings.ReplaceAll(one.Field, ".", "/"), one.Detail})
 	}
 	v.Name, v.Description, v.Settings = strings.TrimSpace(in.Name), in.Description, settings
 	if in.Active != nil {
@@ -137,9 +139,9 @@ func checkNames(in ServerInput) (list []Problem) {
 
 // fillSettings reads the input over the defaults, with the secrets that it does not mention taken from before.
 func fillSettings(p channel.Provider, before channel.Settings, in map[string]json.RawMessage) (channel.Settings, error) {
-	merged := map[string]json.RawMessage{}
+	merged := channel.Values{}
 	if before != nil {
-		stored, err := rawSettings(before)
+		stored, err := valuesOf(p, before)
 		if err != nil {
 			return nil, err
 		}
@@ -149,14 +151,18 @@ func fillSettings(p channel.Provider, before channel.Settings, in map[string]jso
 			}
 		}
 	}
-	for name, value := range in {
+	for name, value := range channel.Flat(p.Fields, in) {
 		if bytes.Equal(bytes.TrimSpace(value), []byte("null")) {
 			delete(merged, name)
 			continue
 		}
 		merged[name] = value
 	}
-	raw, err := json.Marshal(merged)
+	nested, err := merged.Nested()
+	if err != nil {
+		return nil, wrong("", "is not JSON")
+	}
+	raw, err := json.Marshal(nested)
 	if err != nil {
 		return nil, wrong("", "is not JSON")
 	}
@@ -193,13 +199,15 @@ func article(kind string) string {
 	return "an object"
 }
 
-func rawSettings(s channel.Settings) (map[string]json.RawMessage, error) {
+// valuesOf are settings by their provider's fields.
+func valuesOf(p channel.Provider, s channel.Settings) (channel.Values, error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	fields := map[string]json.RawMessage{}
-	return fields, json.Unmarshal(raw, &fields)
+	object := map[string]json.RawMessage{}
+	err = json.Unmarshal(raw, &object)
+	return channel.Flat(p.Fields, object), err
 }
 
 // DeleteServer takes a server out of use for good.
@@ -308,7 +316,15 @@ func (d *Door) toDevice(ctx context.Context, actor access.Actor, p channel.Provi
 // ServerView is a server as everybody may see it: the settings without their secrets, and for each secret whether it
 // is set.
 func ServerView(providers []channel.Provider, v channel.Server) (map[string]any, error) {
-	fields, err := rawSettings(v.Settings)
+	i := slices.IndexFunc(providers, func(p channel.Provider) bool { return p.Kind == v.Kind })
+	if i < 0 {
+		return nil, fmt.Errorf("server %s is of an unknown kind: %s", v.Name, v.Kind)
+	}
+	values, err := OpenSettings(providers[i], v.Settings)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := values.Nested()
 	if err != nil {
 		return nil, err
 	}
@@ -316,17 +332,23 @@ func ServerView(providers []channel.Provider, v channel.Server) (map[string]any,
 	for name, value := range fields {
 		view[name] = value
 	}
-	i := slices.IndexFunc(providers, func(p channel.Provider) bool { return p.Kind == v.Kind })
-	if i < 0 {
-		return nil, fmt.Errorf("server %s is of an unknown kind: %s", v.Name, v.Kind)
-	}
-	for _, f := range providers[i].Fields {
-		if f.Secret {
-			value := string(fields[f.Name])
-			view[f.Name+"_set"] = value != "" && value != `""` && value != "null"
-			delete(view, f.Name)
-		}
-	}
 	view["id"], view["kind"], view["name"], view["description"], view["active"] = v.ID, v.Kind, v.Name, v.Description, v.Active
 	return view, nil
+}
+
+// OpenSettings are the settings that everybody may see, by field. In place of a secret there is its name with "_set":
+// true or false.
+func OpenSettings(p channel.Provider, s channel.Settings) (channel.Values, error) {
+	values, err := valuesOf(p, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range p.Fields {
+		if f.Secret {
+			value := string(values[f.Name])
+			values[f.Name+"_set"] = strconv.AppendBool(nil, value != "" && value != `""` && value != "null")
+			delete(values, f.Name)
+		}
+	}
+	return values, nil
 }

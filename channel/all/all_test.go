@@ -30,11 +30,11 @@ func TestProvidersAreWhole(t *testing.T) {
 			if err := channel.Decode(p.Default(), text); err != nil {
 				t.Errorf("its own settings are not read back: %v", err)
 			}
-			var settings map[string]any
+			var settings map[string]json.RawMessage
 			if err := json.Unmarshal(text, &settings); err != nil {
 				t.Fatal(err)
 			}
-			checkFields(t, p, settings)
+			checkFields(t, p, channel.Flat(p.Fields, settings))
 		})
 	}
 	if _, ok := Find("pigeon"); ok {
@@ -42,7 +42,7 @@ func TestProvidersAreWhole(t *testing.T) {
 	}
 }
 
-func checkFields(t *testing.T, p channel.Provider, settings map[string]any) {
+func checkFields(t *testing.T, p channel.Provider, settings channel.Values) {
 	t.Helper()
 	names := map[string]bool{}
 	for _, f := range p.Fields {

@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"regexp"
@@ -30,29 +31,63 @@ var mechanisms = []struct {
 const authRounds = 8
 
 // signIn authenticates. Without TLS it does so only when the administrator chose to have none.
-func (s *session) signIn() error {
-	if !s.srv.Authentication {
+func (s *session) signIn(ctx context.Context) error {
+	switch {
+	case !s.srv.Authentication:
 		return nil
-	}
-	if !s.secured && s.srv.Security != None {
+	case !s.secured && s.srv.Security != None:
 		return serverDown("auth", message.TLS, "The connection is not protected, so the password was not sent.")
+	case s.srv.token != nil:
+		return s.signInByToken(ctx)
+	case s.srv.SPA:
+		if err := s.mustOffer("NTLM", "Secure Password Authentication"); err != nil {
+			return err
+		}
+		return s.signInWith(&ntlm{user: s.srv.Username, password: s.srv.Password})
 	}
 	for _, m := range mechanisms {
 		if slices.Contains(s.ext.auth, m.name) {
 			return s.signInWith(m.with(s.srv.Username, s.srv.Password, s.srv.Host))
 		}
 	}
+	return s.notOffered("The mail server offers no way to sign in that Heliograph knows, only %s.")
+}
+
+// mustOffer is for what the administrator asked for and nothing replaces.
+func (s *session) mustOffer(mechanism, need string) error {
+	if slices.Contains(s.ext.auth, mechanism) {
+		return nil
+	}
+	return s.notOffered("The mail server does not offer " + mechanism + ", which " + need + " needs, only %s.")
+}
+
+// notOffered has a place for what is offered in its format.
+func (s *session) notOffered(format string) error {
 	if len(s.ext.auth) == 0 {
 		return serverDown("auth", message.Credentials, "The mail server does not offer authentication on this connection; it may want TLS first, or none at all.")
 	}
-	return serverDown("auth", message.Credentials, "The mail server offers no way to sign in that Heliograph knows, only %s.",
-		shorten(oneLine(strings.Join(s.ext.auth, ", ")), 100))
+	return serverDown("auth", message.Credentials, format, shorten(oneLine(strings.Join(s.ext.auth, ", ")), 100))
 }
 
 func (s *session) signInWith(a gomail.Auth) error {
+	r, err := s.converse(a)
+	switch {
+	case err != nil:
+		return err
+	case r.code != 235:
+		return refused("auth", r)
+	}
+	return nil
+}
+
+// hesitant is a mechanism that can also wait for the server's word before its first message.
+type hesitant interface{ withoutInitial() }
+
+// converse has the dialogue of AUTH and returns its last answer: 235, or a refusal.
+func (s *session) converse(a gomail.Auth) (reply, error) {
 	name, initial, err := a.Start(&gomail.ServerInfo{Name: s.srv.Host, TLS: s.secured, Auth: s.ext.auth})
 	if err != nil {
-		return serverDown("auth", message.Credentials, "Signing in with %s cannot begin.", name)
+		return reply{}, serverDown("auth", message.Credentials, "Signing in with %s cannot begin.", name)
 	}
 	line := "AUTH " + name
 	if initial != nil {
@@ -60,21 +95,30 @@ func (s *session) signInWith(a gomail.Auth) error {
 	}
 	for range authRounds {
 		r, err := s.ask("auth", line)
-		switch {
-		case err != nil:
-			return err
-		case r.code == 235:
-			s.trial.step("auth", name)
-			return nil
-		case r.code != 334:
-			return refused("auth", r)
+		if err != nil {
+			return reply{}, err
 		}
+		if wait, ok := a.(hesitant); ok && initial != nil && unknownForm(r.code) {
+			wait.withoutInitial()
+			line, initial = "AUTH "+name, nil
+			continue
+		}
+		if r.code != 334 {
+			if r.code == 235 {
+				s.trial.step("auth", name)
+			}
+			return r, nil
+		}
+		initial = nil
 		if line, err = s.respond(a, r.text); err != nil {
-			return serverDown("auth", message.Credentials, "Signing in with %s failed: the mail server's challenge was not understood.", name)
+			return reply{}, serverDown("auth", message.Credentials, "Signing in with %s failed: the mail server's challenge was not understood.", name)
 		}
 	}
-	return serverDown("auth", message.Credentials, "Signing in with %s did not come to an end.", name)
+	return reply{}, serverDown("auth", message.Credentials, "Signing in with %s did not come to an end.", name)
 }
+
+// unknownForm is what servers say that do not know the initial response of RFC 4954.
+func unknownForm(code int) bool { return code == 500 || code == 501 || code == 504 }
 
 // respond answers a challenge.
 func (s *session) respond(a gomail.Auth, challenge string) (string, error) {
@@ -116,8 +160,8 @@ func (s *session) mask(text string) string {
 	if !s.srv.Authentication {
 		return text
 	}
-	for _, secret := range append(s.secrets, s.srv.Password) {
-		if len(secret) >= 4 || secret == s.srv.Password {
+	for _, secret := range append(s.secrets, s.srv.Password, s.srv.OAuth.ClientSecret) {
+		if len(secret) >= 4 || secret == s.srv.Password && secret != "" {
 			text = strings.ReplaceAll(text, secret, "****")
 		}
 	}

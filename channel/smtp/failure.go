@@ -10,7 +10,7 @@ import (
 
 // rule says what a refusing answer means. The first one that fits counts.
 type rule struct {
-	Stage    string        // greeting, ehlo, starttls, auth, mail, rcpt, end; empty = any
+	Stage    string        // greeting, ehlo, starttls, auth, xoauth2, token, mail, rcpt, end; empty = any
 	Codes    string        // codes; 4yz and 5yz stand for all of their kind
 	Enhanced string        // codes as far as they matter: "5.1.", "x.3.4"; "none" = no enhanced code; empty = any
 	Scope    message.Scope // whom it concerns
@@ -18,9 +18,10 @@ type rule struct {
 	Detail   string // what the administrator reads; %s is the server's answer
 }
 
-// rules are the answers of a server that is not about to leave. The stage "end" is DATA and the final dot. Before them,
-// 421 means: connect once more and count nothing; and RCPT 452 4.5.3, or 552 after a recipient was taken: the rest goes
-// in the next transaction.
+// rules are the answers of a server that is not about to leave. The stage "end" is DATA and the final dot; "xoauth2" is
+// AUTH with an access token, and "token" the HTTP status with which the token endpoint answered. Before them, 421 means:
+// connect once more and count nothing; RCPT 452 4.5.3, or 552 after a recipient was taken: the rest goes in the next
+// transaction; and AUTH 535 to an access token: try once with a new one.
 //
 // Codes of x.1.7 and x.1.8 in answers to RCPT speak of the sender: Postfix delays what it thinks of MAIL until then.
 var rules = []rule{
@@ -35,6 +36,13 @@ var rules = []rule{
 	{"auth", "4yz", "", message.WholeServer, message.ServerError, "The mail server cannot check the user name and password at the moment: %s"},
 	{"auth", "534 538", "", message.WholeServer, message.Credentials, "The mail server wants another way to sign in, or TLS: %s"},
 	{"auth", "5yz", "", message.WholeServer, message.Credentials, "The mail server refused the user name or password: %s"},
+
+	{"xoauth2", "5yz", "", message.WholeServer, message.Credentials, "The mail server refused the OAuth 2.0 access token for this user name: %s"},
+
+	{"token", "400 401 403", "", message.WholeServer, message.Credentials, "The token endpoint gave no access token; check client id, client secret and scope: %s"},
+	{"token", "429", "", message.WholeServer, message.Throttled, "The token endpoint gives no more access tokens for now: %s"},
+	{"token", "5yz", "", message.WholeServer, message.ServerError, "The token endpoint has a fault of its own: %s"},
+	{"token", "2yz 3yz 4yz", "", message.WholeServer, message.ServerError, "The answer is not that of an OAuth 2.0 token endpoint; check its address: %s"},
 
 	{"mail", "530", "", message.WholeServer, message.RefusedPolicy, "The mail server wants authentication or TLS before it takes mail; turn it on in the settings: %s"},
 	{"mail", "5yz", "", message.WholeServer, message.RefusedPolicy, "The mail server refused the sender's address; check From email: %s"},
@@ -60,8 +68,11 @@ func printed() (list []channel.Rule) {
 			answer += " with " + one.Enhanced
 		}
 		r := channel.Rule{Answer: answer, Scope: one.Scope, Reason: one.Reason, Means: strings.TrimSuffix(one.Detail, ": %s")}
-		if one.Codes == "421" {
+		switch {
+		case one.Codes == "421":
 			r.First = "a new connection"
+		case one.Stage == "xoauth2":
+			r.First = "after 535, a new access token"
 		}
 		list = append(list, r)
 	}

@@ -17,6 +17,7 @@ import (
 //
 //	S text   says text; \r\n in it is a line end
 //	C text   expects a line that begins with text
+//	empty    expects an empty line
 //	mail     reads a mail up to its final dot and keeps it
 //	hang     says nothing more until the client goes
 //	wait     calls the test back
@@ -83,6 +84,12 @@ func (p *peer) step(n int, conn net.Conn, in *bufio.Reader, word, rest string) e
 			return err
 		}
 		return p.expect(n, line, rest)
+	case "empty":
+		line, err := in.ReadString('\n')
+		if err == nil && line != "\r\n" {
+			return fmt.Errorf("got %q", line)
+		}
+		return err
 	case "mail":
 		return p.readMail(in)
 	case "wait":

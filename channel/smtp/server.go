@@ -24,6 +24,7 @@ type server struct {
 	tls   *tls.Config
 	hello string // of EHLO; empty = the address of our end
 	head  letterhead
+	token *tokens                                 // of OAuth 2.0; nil = it is not used
 	dial  func(context.Context) (net.Conn, error) // connect, except in tests with a clock of their own
 }
 
@@ -45,6 +46,9 @@ func newServer(s Settings, env channel.Env) (*server, error) {
 		},
 		hello: helloName(env.Hello),
 		head:  newLetterhead(author{name: s.FromName, address: from}),
+	}
+	if s.Authentication && s.OAuth.used() {
+		srv.token = newTokens(s)
 	}
 	srv.dial = srv.connect
 	return srv, nil

@@ -174,7 +174,7 @@ func tryOverTLS(t *testing.T, set Settings, config *tls.Config) channel.Report {
 	s := &session{srv: srv, trial: tr}
 	s.use(ours)
 	defer ours.Close()
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(t.Context()); err != nil {
 		why := asSetback(err)
 		tr.failed(why.stage, why.failure)
 	}
@@ -217,6 +217,21 @@ func TestReport(t *testing.T) {
 		}
 		last := report.Steps[len(report.Steps)-1]
 		if report.OK || report.Reason != message.MailboxUnknown || last.Name != "rcpt" || last.OK || last.Detail != report.Detail {
+			t.Errorf("%+v", report)
+		}
+	})
+}
+
+// TestReportOfShortPassword: it is masked in what is shown, and not in the challenges that are read.
+func TestReportOfShortPassword(t *testing.T) {
+	login := func(s *Settings) {
+		s.Authentication, s.Username, s.Password, s.Host = true, "courier", "V", "192.0.2.1"
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer(t, "S 220 x\nC EHLO\nS 250-x\nS 250 AUTH LOGIN\nC AUTH LOGIN\nS 334 VXNlcm5hbWU6\nC Y291cmllcg==\nS 334 UGFzc3dvcmQ6\nC Vg==\nS 535 no V\nquit")
+		report := serverTo(t, p, settings(login)).try(t.Context(), personal("a@x.test")[0])
+		p.finish()
+		if report.Reason != message.Credentials || !strings.Contains(report.Detail, "535 no ****") {
 			t.Errorf("%+v", report)
 		}
 	})

@@ -46,7 +46,7 @@ func (srv *server) open(ctx context.Context, t *trial) (*session, error) {
 	s := &session{srv: srv, trial: t}
 	s.use(conn)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	err = s.prepare()
+	err = s.prepare(ctx)
 	if err == nil && stop() {
 		return s, nil
 	}
@@ -67,20 +67,20 @@ func (s *session) use(conn net.Conn) {
 }
 
 // prepare goes all the way from a connection to being allowed to send.
-func (s *session) prepare() error {
-	steps := []func() error{s.greeting, s.sayHello, s.signIn}
+func (s *session) prepare(ctx context.Context) error {
+	steps := []func() error{s.greeting, s.sayHello}
 	switch s.srv.Security {
 	case SSL:
-		steps = []func() error{s.encrypt, s.greeting, s.sayHello, s.signIn}
+		steps = []func() error{s.encrypt, s.greeting, s.sayHello}
 	case TLS:
-		steps = []func() error{s.greeting, s.sayHello, s.startTLS, s.sayHello, s.signIn}
+		steps = []func() error{s.greeting, s.sayHello, s.startTLS, s.sayHello}
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.signIn(ctx)
 }
 
 func (s *session) greeting() error {
@@ -179,7 +179,9 @@ func (s *session) ask(stage, line string) (reply, error) {
 	if err == nil {
 		var r reply
 		if r, err = s.read(); err == nil {
-			r.text = s.mask(r.text)
+			if r.code != 334 { // a challenge is read, not shown
+				r.text = s.mask(r.text)
+			}
 			return r, nil
 		}
 	}

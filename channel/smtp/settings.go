@@ -28,6 +28,8 @@ type Settings struct {
 	Authentication bool   `json:"authentication"`
 	Username       string `json:"username"`
 	Password       string `json:"password"`
+	SPA            bool   `json:"spa"`   // sign in with NTLM and nothing else
+	OAuth          OAuth  `json:"oauth"` // sign in with access tokens instead of the password
 	FromName       string `json:"from_name"`
 	FromEmail      string `json:"from_email"`
 	TrustedCA      string `json:"trusted_ca"` // PEM; empty = the system's authorities
@@ -55,8 +57,11 @@ func (s *Settings) Check() []channel.Problem {
 	need(s.Security == None || s.Security == TLS || s.Security == SSL, "security", "Choose none, tls or ssl.")
 	if s.Authentication {
 		need(s.Username != "", "username", "Enter the user name, or turn authentication off.")
-		need(s.Password != "", "password", "Enter the password, or turn authentication off.")
+		need(s.Password != "" || s.OAuth.used(), "password", "Enter the password, or turn authentication off.")
 	}
+	need(s.Authentication || !s.SPA, "spa", "Secure Password Authentication needs a user name and password: turn authentication on.")
+	need(!s.SPA || !s.OAuth.used(), "spa", "Use either Secure Password Authentication or OAuth 2.0, not both.")
+	found = append(found, s.OAuth.check()...)
 	need(!strings.ContainsAny(s.Username, "\x00\r\n"), "username", "The user name must be one line.")
 	need(!strings.ContainsAny(s.Password, "\x00\r\n"), "password", "The password must be one line.")
 	need(!strings.ContainsAny(s.FromName, "\x00\r\n"), "from_name", "The name must be one line.")
@@ -156,5 +161,10 @@ func linkLocalHost(host string) bool {
 }
 
 // Patience is how long a transaction can still take when nothing more is handed over: one answer to its envelope, and
-// one to its final dot.
-func (s *Settings) Patience() time.Duration { return 2 * s.timeout() }
+// one to its final dot; before them there may be the wait for an access token.
+func (s *Settings) Patience() time.Duration {
+	if s.Authentication && s.OAuth.used() {
+		return 2*s.timeout() + tokenTimeout
+	}
+	return 2 * s.timeout()
+}

@@ -43,6 +43,26 @@ func TestCheck(t *testing.T) {
 		{"no sender", func(s *Settings) { s.FromEmail = "" }, "from_email"},
 		{"sender with a name", func(s *Settings) { s.FromEmail = "IT <it@corp.test>" }, "from_email"},
 		{"sender without domain", func(s *Settings) { s.FromEmail = "it" }, "from_email"},
+		{"SPA", func(s *Settings) { s.Authentication, s.Username, s.Password, s.SPA = true, `CORP\it`, "x", true }, ""},
+		{"SPA without authentication", func(s *Settings) { s.SPA = true }, "spa"},
+		{"OAuth", withOAuth, ""},
+		{"OAuth and a password", func(s *Settings) { withOAuth(s); s.Password = "x" }, ""},
+		{"OAuth without a scope", func(s *Settings) { withOAuth(s); s.OAuth.Scope = "" }, ""},
+		{"OAuth on this machine", func(s *Settings) { withOAuth(s); s.OAuth.TokenURL = "http://127.0.0.1:8080/token" }, ""},
+		{"OAuth on this machine in IPv6", func(s *Settings) { withOAuth(s); s.OAuth.TokenURL = "http://[::1]:8080/token" }, ""},
+		{"OAuth with authentication off is kept", func(s *Settings) { withOAuth(s); s.Authentication = false }, ""},
+		{"a client secret that is left", func(s *Settings) { s.OAuth.ClientSecret = "x" }, ""},
+		{"OAuth and SPA", func(s *Settings) { withOAuth(s); s.SPA = true }, "spa"},
+		{"OAuth without a user name", func(s *Settings) { withOAuth(s); s.Username = "" }, "username"},
+		{"no endpoint", func(s *Settings) { withOAuth(s); s.OAuth.TokenURL = "" }, "oauth.token_url"},
+		{"no client id", func(s *Settings) { withOAuth(s); s.OAuth.ClientID = "" }, "oauth.client_id"},
+		{"no client secret", func(s *Settings) { withOAuth(s); s.OAuth.ClientSecret = "" }, "oauth.client_secret"},
+		{"endpoint without TLS", func(s *Settings) { withOAuth(s); s.OAuth.TokenURL = "http://login.corp.test/token" }, "oauth.token_url"},
+		{"endpoint is a name", func(s *Settings) { withOAuth(s); s.OAuth.TokenURL = "login.corp.test" }, "oauth.token_url"},
+		{"endpoint is a file", func(s *Settings) { withOAuth(s); s.OAuth.TokenURL = "file:///etc/passwd" }, "oauth.token_url"},
+		{"endpoint with a password", func(s *Settings) { withOAuth(s); s.OAuth.TokenURL = "https://a:b@login.corp.test/token" }, "oauth.token_url"},
+		{"endpoint is the metadata service", func(s *Settings) { withOAuth(s); s.OAuth.TokenURL = "https://169.254.169.254/token" }, "oauth.token_url"},
+		{"scope of two lines", func(s *Settings) { withOAuth(s); s.OAuth.Scope = "a\nb" }, "oauth.scope"},
 		{"CA is no PEM", func(s *Settings) { s.TrustedCA = "hello" }, "trusted_ca"},
 		{"CA is a key", func(s *Settings) { s.TrustedCA = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" }, "trusted_ca"},
 		{"CA is broken", func(s *Settings) { s.TrustedCA = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" }, "trusted_ca"},
@@ -69,11 +89,21 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// withOAuth are settings as for Microsoft 365.
+func withOAuth(s *Settings) {
+	s.Authentication, s.Username = true, "it@corp.test"
+	s.OAuth = OAuth{TokenURL: "https://login.corp.test/tenant/token", ClientID: "app-1", ClientSecret: "cl1ent+s3cret", Scope: "https://mail.corp.test/.default"}
+}
+
 // TestFields: the form has each of the settings, once, under the API's name.
 func TestFields(t *testing.T) {
 	want := map[string]bool{}
 	for f := range reflect.TypeFor[Settings]().Fields() {
 		want[f.Tag.Get("json")] = true
+	}
+	delete(want, "oauth")
+	for f := range reflect.TypeFor[OAuth]().Fields() {
+		want["oauth."+f.Tag.Get("json")] = true
 	}
 	got := map[string]bool{}
 	for _, f := range Provider.Fields {
@@ -81,7 +111,7 @@ func TestFields(t *testing.T) {
 			t.Errorf("%s is there twice", f.Name)
 		}
 		got[f.Name] = true
-		if f.Secret != (f.Name == "password") {
+		if f.Secret != (f.Name == "password" || f.Name == "oauth.client_secret") {
 			t.Errorf("%s: secret is %v", f.Name, f.Secret)
 		}
 	}

@@ -5,6 +5,9 @@
 // given up after a minute without work. Within a transaction MAIL, RCPT and DATA leave in one write where the server
 // offers PIPELINING (RFC 2920), and the answers are read in order.
 //
+// Signing in is by user name and password, by NTLM where the administrator turned SPA on, or by an OAuth 2.0 access token
+// of the client credentials grant, as Microsoft 365 wants it. Tokens are kept and shared by all sessions of a server.
+//
 // Mails with the same text go to many envelope recipients at once, each with an outcome of its own; a personal mail has
 // one recipient, who is named in its header. What an answer means is in one table, see Rules.
 //
@@ -38,9 +41,14 @@ var fields = []channel.Field{
 	{Name: "authentication", Type: "switch"},
 	{Name: "username", Type: "text", Required: true, ShownIf: "authentication=true"},
 	{Name: "password", Type: "secret", Required: true, ShownIf: "authentication=true", Secret: true},
+	{Name: "spa", Type: "switch", ShownIf: "authentication=true"},
 	{Name: "from_name", Type: "text"},
 	{Name: "from_email", Type: "text", Required: true},
 	{Name: "trusted_ca", Type: "multiline", Advanced: true},
+	{Name: "oauth.token_url", Type: "text", Advanced: true, ShownIf: "authentication=true"},
+	{Name: "oauth.client_id", Type: "text", Advanced: true, ShownIf: "authentication=true"},
+	{Name: "oauth.client_secret", Type: "secret", Secret: true, Advanced: true, ShownIf: "authentication=true"},
+	{Name: "oauth.scope", Type: "text", Advanced: true, ShownIf: "authentication=true"},
 	{Name: "retries", Type: "number", Advanced: true},
 	{Name: "timeout_seconds", Type: "number", Advanced: true},
 	{Name: "max_recipients", Type: "number", Advanced: true},

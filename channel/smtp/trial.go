@@ -17,7 +17,7 @@ import (
 // trial takes down what a test does. The nil trial takes down nothing.
 type trial struct {
 	report channel.Report
-	signIn bool // AUTH has begun and has not ended: what is said is secret
+	signIn string // mechanism of AUTH that has begun and has not ended: what is said is secret; empty = none
 }
 
 func (t *trial) step(name, detail string) {
@@ -44,13 +44,12 @@ func (t *trial) failed(name string, f message.Failure) {
 func (t *trial) client(line string) {
 	switch mechanism, found := strings.CutPrefix(line, "AUTH "); {
 	case found:
-		t.signIn = true
 		word, _, more := strings.Cut(mechanism, " ")
-		line = "AUTH " + word
+		t.signIn, line = word, "AUTH "+word
 		if more {
 			line += " ****"
 		}
-	case t.signIn:
+	case t.signIn != "" && line != "":
 		line = "****"
 	}
 	t.report.Dialogue = append(t.report.Dialogue, "C: "+line)
@@ -59,11 +58,13 @@ func (t *trial) client(line string) {
 // server takes down an answer, line by line.
 func (t *trial) server(r reply, mask func(string) string) {
 	lines := strings.Split(mask(r.text), "\n")
-	if t.signIn && r.code == 334 {
+	switch {
+	case r.code != 334:
+		t.signIn = ""
+	case t.signIn == "XOAUTH2": // no challenge, but why the token is refused
+		lines = []string{mask(decoded(r.text))}
+	case t.signIn != "":
 		lines = []string{"****"}
-	}
-	if r.code != 334 {
-		t.signIn = false
 	}
 	for i, line := range lines {
 		mark := "-"
