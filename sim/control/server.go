@@ -112,7 +112,7 @@ func newHTTPServer(ctx context.Context, handler http.Handler, logger *slog.Logge
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, &Conn{conn: c})
 		},
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // clients that go away are the normal case here
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // clients that go away are the normal case here
 	}
 }
 

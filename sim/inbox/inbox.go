@@ -119,7 +119,7 @@ func strict(next http.Handler) http.Handler {
 	})
 }
 
-// phonesPage is the answer of GET /_sim/phones?q=&limit=.
+// phonesPage is the answer of GET /_sim/phones?q=&limit=&cards=.
 type phonesPage struct {
 	Count  int           `json:"count"`  // phones that heard something
 	Pushes int64         `json:"pushes"` // requests to the push simulators, also refused ones
@@ -128,11 +128,16 @@ type phonesPage struct {
 
 func (s *Server) servePhones(w http.ResponseWriter, r *http.Request) {
 	query, limit, err := search(r)
-	if err != nil {
+	cards, wrong := number(r, "cards", maxLimit)
+	if err := errors.Join(err, wrong); err != nil {
 		control.Problem(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	control.JSON(w, http.StatusOK, s.phones(query, limit))
+	page := s.phones(query, limit)
+	for i, p := range page.Items {
+		page.Items[i].Cards = p.Cards[:min(cards, len(p.Cards))]
+	}
+	control.JSON(w, http.StatusOK, page)
 }
 
 func (s *Server) phones(query string, limit int) phonesPage {
@@ -171,13 +176,21 @@ func (s *Server) mailboxes(query string, limit int) mailPage {
 
 // search reads ?q= and ?limit=.
 func search(r *http.Request) (query string, limit int, err error) {
-	limit = defaultLimit
-	if text := r.URL.Query().Get("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 0 {
-			return "", 0, errors.New("limit: must be a whole number, 0 or more")
-		}
+	limit, err = number(r, "limit", defaultLimit)
+	return r.URL.Query().Get("q"), limit, err
+}
+
+// number reads a parameter that bounds an answer.
+func number(r *http.Request, name string, absent int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return absent, nil
 	}
-	return r.URL.Query().Get("q"), min(limit, maxLimit), nil
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%s: must be a whole number, 0 or more", name)
+	}
+	return min(n, maxLimit), nil
 }
 
 func (s *Server) serveMagic(w http.ResponseWriter, _ *http.Request) {

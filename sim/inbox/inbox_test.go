@@ -160,8 +160,14 @@ func TestPhones(t *testing.T) {
 	if len(page.Items) != 1 || page.Items[0].Badge != 0 || page.Items[0].Wakes != 1 {
 		t.Errorf("%+v", page)
 	}
-	if res := b.get(t, "/_sim/phones?limit=x", nil); res.StatusCode != 422 {
-		t.Errorf("limit=x got %d", res.StatusCode)
+	b.get(t, "/_sim/phones?cards=1", &page)
+	if len(page.Items) != 2 || len(page.Items[0].Cards) != 1 || page.Items[0].Cards[0].Title != "Three" {
+		t.Errorf("cards=1: %+v", page)
+	}
+	for _, wrong := range []string{"limit=x", "limit=-1", "cards=x"} {
+		if res := b.get(t, "/_sim/phones?"+wrong, nil); res.StatusCode != 422 {
+			t.Errorf("%s got %d", wrong, res.StatusCode)
+		}
 	}
 	b.push.Clear()
 	b.get(t, "/_sim/phones", &page)

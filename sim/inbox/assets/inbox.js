@@ -62,11 +62,11 @@ function drawBox(box) {
 
 const open = new Set(); // mails that the visitor opened
 const seen = { phones: "", mails: "" }; // the last answers, so that equal ones are not drawn again
-let newest = { ios: 0, android: 0 };
+let newest = { ios: Infinity, android: Infinity }; // what is newer than this drops in; nothing does on the first drawing
 
 function drawPhones(page) {
   let room = shown;
-  const next = { ...newest };
+  const next = { ios: 0, android: 0 };
   const elements = page.items.map((phone) => {
     const drawn = drawPhone(phone, room, newest[phone.platform]);
     room -= drawn.cards;
@@ -95,8 +95,8 @@ function empty(name, items, text) {
 
 async function refresh() {
   const query = "?limit=" + shown + "&q=" + encodeURIComponent(byId("query").value);
-  const [phones, mails] = await Promise.all(["_sim/phones", "_sim/mailboxes"].map(async (path) => {
-    const answer = await fetch(path + query);
+  const [phones, mails] = await Promise.all(["_sim/phones" + query + "&cards=" + perPhone, "_sim/mailboxes" + query].map(async (address) => {
+    const answer = await fetch(address);
     if (!answer.ok) throw new Error("status " + answer.status);
     return answer.text();
   }));
