@@ -34,6 +34,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"large groups", testLargeGroups},
 		{"import", testImport},
 		{"figures", testFigures},
+		{"accounts", testAccounts},
+		{"account links", testAccountLinks},
+		{"sessions", testSessions},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
