@@ -12,13 +12,15 @@ import (
 
 	"heliograph/access"
 	"heliograph/channel"
+	"heliograph/fleet"
 	"heliograph/message"
 	"heliograph/store"
 )
 
 // Figures are what the dashboard counts.
 type Figures interface {
-	FleetCounter
+	// Figures counts what the fleet is made of.
+	Figures(ctx context.Context, scope access.Scope) (fleet.Figures, error)
 	ListNotifications(ctx context.Context, scope access.Scope, f store.NotificationFilter, p store.Page) ([]message.Notification, string, error)
 	// DeliveriesPerHour counts the deliveries that became final, oldest hour first. Hours without any are absent.
 	DeliveriesPerHour(ctx context.Context, since time.Time) ([]store.HourCount, error)
@@ -30,7 +32,7 @@ type Figures interface {
 type dashboardPage struct {
 	Trouble []trouble
 	Setup   []setupStep // nil = the first message was delivered
-	Fleet   fleetFigures
+	Fleet   fleet.Figures
 	Day     dayFigures
 	Recent  []message.Notification
 }
@@ -75,7 +77,7 @@ func (c *console) dashboardLive(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *console) lookAround(ctx context.Context, a access.Actor) (p dashboardPage, err error) {
-	if p.Fleet, err = c.fleet.of(ctx, c.Figures, a.Scope, c.Now()); err != nil {
+	if p.Fleet, err = c.Figures.Figures(ctx, a.Scope); err != nil {
 		return p, err
 	}
 	if p.Recent, _, err = c.Figures.ListNotifications(ctx, a.Scope, store.NotificationFilter{}, store.Page{Limit: recentNotifications}); err != nil {
@@ -89,7 +91,7 @@ func (c *console) lookAround(ctx context.Context, a access.Actor) (p dashboardPa
 	if p.Trouble, err = c.trouble(ctx); err != nil {
 		return p, err
 	}
-	p.Setup, err = c.setup(ctx, p.Fleet.Total)
+	p.Setup, err = c.setup(ctx, p.Fleet.Devices)
 	return p, err
 }
 
@@ -300,10 +302,10 @@ func (p dashboardPage) failedMore(ctx context.Context) string {
 }
 
 func (p dashboardPage) devicesMore(ctx context.Context) string {
-	if p.Fleet.Total == 0 {
+	if p.Fleet.Devices == 0 {
 		return t(ctx, "dashboard.devices.none")
 	}
-	return t(ctx, "dashboard.devices.more", percent(ctx, p.Fleet.Total-p.Fleet.NonCompliant, p.Fleet.Total))
+	return t(ctx, "dashboard.devices.more", percent(ctx, p.Fleet.Compliant, p.Fleet.Devices))
 }
 
 func (p dashboardPage) failedKind() string {

@@ -179,7 +179,7 @@ func (p dashboardPage) top() templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = figure("devices", t(ctx, "dashboard.devices"), number(ctx, p.Fleet.Total), p.devicesMore(ctx), "/devices", "").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = figure("devices", t(ctx, "dashboard.devices"), number(ctx, p.Fleet.Devices), p.devicesMore(ctx), "/devices", "").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1222,15 +1222,15 @@ func (p dashboardPage) fleet(again bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = fleetCard(t(ctx, "dashboard.platforms"), p.Fleet.platformParts(), "").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = fleetCard(t(ctx, "dashboard.platforms"), platformParts(p.Fleet), "").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = fleetCard(t(ctx, "dashboard.compliance"), p.Fleet.complianceParts(ctx), jailbrokenWords(ctx, p.Fleet.Jailbroken)).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = fleetCard(t(ctx, "dashboard.compliance"), complianceParts(ctx, p.Fleet), jailbrokenWords(ctx, p.Fleet.Jailbroken)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = fleetCard(t(ctx, "dashboard.contact"), p.Fleet.contactParts(ctx), "").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = fleetCard(t(ctx, "dashboard.contact"), contactParts(ctx, p.Fleet), "").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

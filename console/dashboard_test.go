@@ -124,13 +124,3 @@ func TestPlacedSegmentsAreSeen(t *testing.T) {
 		}
 	}
 }
-
-func TestFleetFiguresAreKeptAWhile(t *testing.T) {
-	f := signedIn(t)
-	f.get("/", http.StatusOK)
-	counted := f.figures.counts
-	f.get("/live/dashboard", http.StatusOK)
-	if f.figures.counts != counted {
-		t.Error("the fleet was counted twice within the same moment")
-	}
-}
