@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -16,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"heliograph/internal/pgtest"
 	"heliograph/message"
 	"heliograph/store"
 )
@@ -23,8 +25,13 @@ import (
 // Nothing may go on after Stop, but for the store in memory that scs starts for each session manager and nobody uses:
 // it cannot be stopped for certain.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/alexedwards/scs/v2/memstore.(*MemStore).startCleanup"))
+	goleak.VerifyTestMain(suite{m}, goleak.IgnoreTopFunction("github.com/alexedwards/scs/v2/memstore.(*MemStore).startCleanup"))
 }
+
+// suite runs the tests and then stops the database server that some of them share.
+type suite struct{ *testing.M }
+
+func (s suite) Run() int { return pgtest.Run(s.M) }
 
 // options are those of a small App of its own.
 func options(t *testing.T) Options {
@@ -189,6 +196,61 @@ func TestRoles(t *testing.T) {
 	}
 	if status, body := get(t, a.Addr().Metrics+"/readyz"); status != http.StatusOK {
 		t.Errorf("a worker is not ready: %s", body)
+	}
+}
+
+// Two nodes on one PostgreSQL: one of them makes the first administrator, and both need the same key file.
+func TestTwoNodes(t *testing.T) {
+	database := pgtest.Database(t)
+	pages, sends := options(t), options(t)
+	pages.URL, pages.Roles = database, []Role{Console}
+	sends.URL, sends.Roles = database, []Role{Worker}
+	first := running(t, pages)
+	if first.FirstLink() == "" {
+		t.Error("no link for the first administrator")
+	}
+	if _, err := New(t.Context(), sends); err == nil || !strings.Contains(err.Error(), "is missing") {
+		t.Fatalf("New without the key file = %v", err)
+	}
+	sends.KeyFile = pages.keyFile()
+	second := running(t, sends)
+	for _, a := range []*App{first, second} {
+		if status, body := get(t, a.Addr().Metrics+"/readyz"); status != http.StatusOK {
+			t.Errorf("not ready: %s", body)
+		}
+	}
+	if missing(filepath.Join(sends.DataDir, "node")) || !missing(filepath.Join(pages.DataDir, "node")) {
+		t.Error("who works jobs must be written down, and nobody else")
+	}
+}
+
+// What a killed process had been working is taken up by its successor at the start, and what others work is left alone.
+func TestTakeUp(t *testing.T) {
+	o := options(t)
+	o.URL = pgtest.Database(t)
+	before := running(t, o)
+	mine, other := before.engine.ID(), "elsewhere_"+strings.Repeat("x", idTime)
+	if err := before.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Stop(t.Context()) //nolint:errcheck // nothing was started
+	for i, id := range []string{mine, other} {
+		execute(fmt.Sprintf(`INSERT INTO river_job (id, kind, args, max_attempts, queue, state, attempted_at, attempted_by, attempt)
+			VALUES (%d, 'planted', '{}', 1, 'planted', 'running', now(), ARRAY['somebody', '%s'], 2)`, i+1_000_000, id))(t, a)
+	}
+	if err := a.takeUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var states string
+	err = a.store.Read(t.Context(), func(tx store.Tx) error {
+		return tx.QueryRow(t.Context(), `SELECT string_agg(state::text, ' ' ORDER BY id) FROM river_job WHERE kind = 'planted'`).Scan(&states)
+	})
+	if err != nil || states != "available running" {
+		t.Errorf("states = %q, %v; want the first available, the second running", states, err)
 	}
 }
 

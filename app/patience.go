@@ -12,9 +12,9 @@ import (
 // stall is how long a stream may stand still.
 const stall = 30 * time.Second
 
-// patience lets streams take as long as they move: imports, exports, and the pages' live progress. The server's limits
-// are for whole requests, so they are lifted, and every read and write gets one of its own. Live progress ends when the
-// App drains; a page reconnects by itself.
+// patience lets streams take as long as they move: imports, exports, and the pages' live progress; and tests of servers,
+// which wait as long as the server's settings say. The limits of the listener are for whole requests, so they are lifted,
+// and every read and write gets one of its own. Live progress ends when the App drains; a page reconnects by itself.
 func (a *App) patience(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isStream(r) {
@@ -37,9 +37,11 @@ func (a *App) patience(next http.Handler) http.Handler {
 	})
 }
 
-// isStream reports requests that may take longer than others: uploads of the fleet, lists as CSV, live progress.
+// isStream reports requests that may take longer than others: uploads of the fleet, lists as CSV, tests of servers, live
+// progress.
 func isStream(r *http.Request) bool {
-	return strings.HasPrefix(r.URL.Path, "/api/v1/import/") || strings.HasSuffix(r.URL.Path, ".csv") || isLive(r)
+	path := r.URL.Path
+	return strings.HasPrefix(path, "/api/v1/import/") || strings.HasSuffix(path, ".csv") || strings.HasSuffix(path, "/test") || isLive(r)
 }
 
 func isLive(r *http.Request) bool {

@@ -97,7 +97,11 @@ func execute(parsed *kong.Context, c *cli, term terminal) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	err := parsed.Run(term, c.Log.logger(term.err))
+	level := "info"
+	if parsed.Command() == "demo" { // its visitor looks for the link
+		level = "warn"
+	}
+	err := parsed.Run(term, c.Log.logger(term.err, level))
 	var misuse *usage
 	switch {
 	case err == nil:
