@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,12 +40,14 @@ func families() map[string][]string {
 		"test.lead": spelled(message.Channels), "test.to": spelled(message.Channels), "test.to.missing": spelled(message.Channels),
 		"test.step": {"settings", "token", "resolve", "connect", "greeting", "ehlo", "starttls", "tls", "auth", "authenticate", "mail", "rcpt", "data", "send"},
 
-		"setup":            {"servers.title", "servers.lead", "push.title", "push.lead", "devices.title", "devices.lead", "message.title", "message.lead"},
-		"settings.section": {"notifications", "system"},
-		"settings":         {"servers", "servers.lead", "push", "push.lead", "api", "api.lead", "about", "about.lead"},
-		"server":           {"name", "description"},
-		"error":            {"400.title", "400.lead", "500.title", "500.lead"},
+		"dashboard.contact": {"8h", "24h", "7d", "30d", "more", "never"},
+		"setup":             {"servers.title", "servers.lead", "push.title", "push.lead", "devices.title", "devices.lead", "message.title", "message.lead"},
+		"settings.section":  {"notifications", "system"},
+		"settings":          {"servers", "servers.lead", "push", "push.lead", "api", "api.lead", "about", "about.lead"},
+		"server":            {"name", "description"},
+		"error":             {"400.title", "400.lead", "500.title", "500.lead"},
 	}
+	maps.Copy(list, manageFamilies())
 	for _, f := range serverFamilies {
 		list[f.name] = []string{"title", "lead", "empty.title", "empty.lead", "delete.active"}
 	}
@@ -181,6 +184,8 @@ func TestCatalogue(t *testing.T) {
 		text.English.Percent(1, 1_000_000):           "<0.1%",
 		text.English.Percent(1, 3):                   "33%",
 		text.English.Percent(1, 30):                  "3.3%",
+		text.English.Percent(999, 10_000):            "10%",
+		text.English.Percent(2, 100):                 "2%",
 		text.English.Percent(5, 5):                   "100%",
 	} {
 		if got != want {

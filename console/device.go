@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -144,7 +145,8 @@ type devicePage struct {
 	Device   fleet.Device
 	User     *fleet.User // nil = nobody carries it
 	Messages []message.DeliveryView
-	Older    string // cursor
+	Titles   map[message.NotificationID]string // of the messages' notifications
+	Older    string                            // cursor
 	First    bool
 }
 
@@ -195,7 +197,27 @@ func (c *console) devicePage(r *http.Request) (p devicePage, err error) {
 	cursor := r.URL.Query().Get("older")
 	p.First = cursor == ""
 	p.Messages, p.Older, err = c.Sent.DeviceDeliveries(ctx, p.Device.Key, store.Page{Limit: messagesOnPage, Cursor: cursor})
+	if err != nil {
+		return p, err
+	}
+	p.Titles, err = c.titles(ctx, scope, p.Messages)
 	return p, err
+}
+
+// titles are what the notifications of some deliveries are called. One that may not be seen has no title.
+func (c *console) titles(ctx context.Context, scope access.Scope, list []message.DeliveryView) (map[message.NotificationID]string, error) {
+	titles := map[message.NotificationID]string{}
+	for _, d := range list {
+		if _, known := titles[d.NotificationID]; known {
+			continue
+		}
+		n, err := c.Sent.Notification(ctx, scope, d.NotificationID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		titles[d.NotificationID] = titleOf(ctx, n.Content)
+	}
+	return titles, nil
 }
 
 // fact is a name with its value.

@@ -230,7 +230,9 @@ func (c *console) previewOf(r *http.Request, form *notifyForm, reach reachPart) 
 		p.Problem = t(r.Context(), "notify.preview.gone")
 		return p, nil
 	case refusal(err) != nil:
-		p.Problem = t(r.Context(), "notify.preview.wrong")
+		for _, one := range form.problemsOf(r.Context(), refusal(err)) {
+			p.Problem = joined(" ", p.Problem, one.Label+": "+one.Detail)
+		}
 		return p, nil
 	}
 	p.Push, p.SMTP = shown.Push, shown.SMTP
@@ -299,11 +301,8 @@ func (c *console) notifySummary(w http.ResponseWriter, r *http.Request) error {
 	}
 	request, bad := c.request(r.Context(), form)
 	p := summaryPage{notifyForm: form, Shown: request.Content, Once: rand.Text()}
-	if len(bad) == 0 {
-		p.Summary, err = c.Sender.Summary(r.Context(), actor(r), request)
-		bad = form.problemsOf(r.Context(), refusal(err))
-	}
-	if len(bad) > 0 {
+	p.Summary, err = c.Sender.Summary(r.Context(), actor(r), request)
+	if bad = append(bad, form.problemsOf(r.Context(), refusal(err))...); len(bad) > 0 {
 		form.Problems = bad
 		return c.showNotify(w, r, http.StatusUnprocessableEntity, form)
 	}

@@ -152,7 +152,7 @@ func (f *notifyForm) content(ctx context.Context) (c template.Content, bad []pro
 		if f.PushBadge != "" {
 			n, err := strconv.Atoi(f.PushBadge)
 			if err != nil {
-				bad = append(bad, problem{"push_badge", t(ctx, "notify.push_badge"), t(ctx, "notify.number")})
+				bad = append(bad, problem{"push_badge", t(ctx, "place.push_badge"), t(ctx, "notify.number")})
 			}
 			c.Push.Badge = &n
 		}
@@ -168,15 +168,15 @@ func (c *console) request(ctx context.Context, f *notifyForm) (r intake.Request,
 	r.Audience = f.audience()
 	r.Content, bad = f.content(ctx)
 	if f.To == toDevices && len(f.Devices) == 0 {
-		bad = append(bad, problem{"to", t(ctx, "notify.who"), t(ctx, "notify.who.none")})
+		bad = append(bad, problem{"to", t(ctx, "place.to"), t(ctx, "notify.who.none")})
 	}
 	if f.When == whenLater {
 		at, err := time.ParseInLocation(localTime, f.At, viewOf(ctx).zone)
 		switch {
 		case err != nil:
-			bad = append(bad, problem{"at", t(ctx, "notify.at"), t(ctx, "notify.at.missing")})
+			bad = append(bad, problem{"at", t(ctx, "place.at"), t(ctx, "notify.at.missing")})
 		case !at.After(viewOf(ctx).now):
-			bad = append(bad, problem{"at", t(ctx, "notify.at"), t(ctx, "notify.at.past")})
+			bad = append(bad, problem{"at", t(ctx, "place.at"), t(ctx, "notify.at.past")})
 		}
 		r.SendAt = at
 	}
@@ -211,10 +211,13 @@ func (f *notifyForm) problemsOf(ctx context.Context, list []intake.Problem) (out
 	for _, p := range list {
 		name := fieldNamed(p.Pointer)
 		detail := sentence(p.Detail)
+		if name == "to" && len(f.Devices) == 0 && f.To == toDevices {
+			continue // said already, in better words
+		}
 		if name == "channels" {
 			detail = t(ctx, "notify.channels.none")
 		}
-		out = append(out, problem{name, tf(ctx, "notify", name), detail})
+		out = append(out, problem{name, tf(ctx, "place", name), detail})
 	}
 	return out
 }

@@ -132,7 +132,7 @@ func (p summaryPage) concerns(ctx context.Context) (list []string) {
 		list = append(list, tn(ctx, "summary.nomail", n))
 	}
 	for _, w := range p.Summary.Warnings {
-		list = append(list, tf(ctx, "notify", fieldNamed(w.Pointer))+": "+w.Detail)
+		list = append(list, tf(ctx, "place", fieldNamed(w.Pointer))+": "+sentence(w.Detail))
 	}
 	return list
 }

@@ -74,7 +74,6 @@ var device = map[string]string{
 	"device.properties": "Properties",
 	"device.prop.name":  "Property",
 	"device.prop.value": "Value",
-	"device.prop.macro": "Macro",
 
 	"device.messages":       "Messages",
 	"device.messages.empty": "Nothing was sent to this device yet.",
@@ -90,7 +89,7 @@ var device = map[string]string{
 	"device.token.since":       "Since",
 	"device.token.why":         "Why",
 	"device.token.dead":        "The provider says that this token is no longer valid, usually because the app was removed. It is used again as soon as the app registers a new one.",
-	"device.token.suspended":   "Token and provider settings do not fit each other. It is used again when the token is uploaded again or the provider's settings change.",
+	"device.token.suspended":   "Token and provider settings do not fit each other. It is used again when the token is uploaded again or the provider’s settings change.",
 
 	"token.live":      "Ready",
 	"token.dead":      "Dead",
@@ -109,8 +108,8 @@ var device = map[string]string{
 	"ownership.unknown":   "Unknown",
 
 	"status.compliant":    "Compliant",
-	"status.noncompliant": "Out of compliance",
-	"status.jailbroken":   "Jailbroken or rooted",
+	"status.noncompliant": "Not compliant",
+	"status.jailbroken":   "Jailbroken",
 	"status.intact":       "Not jailbroken",
 	"status.managed":      "Managed",
 	"status.unmanaged":    "Not managed",
