@@ -9,6 +9,7 @@ package channel
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"time"
 
 	"heliograph/message"
@@ -37,6 +38,35 @@ type Provider struct {
 	Batch   int             // most messages in one Send
 	Workers int             // batches of one server worked at once, on each node
 	Rules   func() []Rule   // what the service's answers mean, to be read by people (docs/flow.md)
+
+	// Costly: a second message costs money. What is on the wire is written down before, and an answer that got lost
+	// leaves the message unknown instead of sending it again.
+	Costly bool
+	// Receipt reads what the service posts about a message that it took; nil = it posts nothing. An error means that it
+	// was not the service that posted.
+	Receipt func(r *http.Request, s Settings) (Receipt, error)
+}
+
+// Receipt is what a service says of a message later on. A text of several parts gets one for each.
+type Receipt struct {
+	ID     message.DeliveryID
+	State  message.State // Delivered or Failed; 0 = nothing changes
+	Reason message.Reason
+	Detail string
+}
+
+// Settles reports whether the receipt changes a delivery that stands at from. One part that failed makes the text fail,
+// whatever the others say and whichever comes first. What waits for another try is settled by the news that it arrived.
+func (r Receipt) Settles(from message.State) bool {
+	switch from {
+	case message.Sending, message.Sent, message.Unknown:
+		return r.State != 0
+	case message.Queued:
+		return r.State == message.Delivered
+	case message.Delivered:
+		return r.State == message.Failed
+	}
+	return false
 }
 
 // Rule says what one answer of a service means.

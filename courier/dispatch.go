@@ -39,9 +39,17 @@ func (c *Courier) Dispatch(ctx context.Context, args DispatchArgs, running Runni
 	if wait, paused := server.paused(c.options.Now()); paused {
 		return &Later{After: wait}
 	}
+	if server.provider.Costly {
+		if err := c.store.Abandoned(ctx, server.Key, args.First, args.Last); err != nil {
+			return err
+		}
+	}
 	parcels, err := c.store.Batch(ctx, args)
 	if err != nil {
 		return fmt.Errorf("reading a batch: %w", err)
+	}
+	if _, err := c.turn(ctx, server, parcels); err != nil {
+		return err
 	}
 	n, err := c.planOf(ctx, args.Notification)
 	if err != nil {
@@ -87,9 +95,17 @@ func (c *Courier) Retry(ctx context.Context, args RetryArgs, running Running) er
 	if _, paused := server.paused(c.options.Now()); paused {
 		return c.store.Complete(ctx, running) // the ticker asks again when the pause is over
 	}
+	if server.provider.Costly {
+		if err := c.store.Abandoned(ctx, server.Key, 0, 0); err != nil {
+			return err
+		}
+	}
 	parcels, err := c.store.Due(ctx, server.Key, c.options.Now(), batchSize)
 	if err != nil {
 		return fmt.Errorf("reading what is due: %w", err)
+	}
+	if parcels, err = c.turn(ctx, server, parcels); err != nil {
+		return err
 	}
 	return c.carry(ctx, server, parcels, running, nil) // what is left stays due, and the ticker sees it
 }
@@ -132,36 +148,87 @@ func (c *Courier) Probe(ctx context.Context, args ProbeArgs, running Running) er
 	return c.carry(ctx, server, parcels, running, nil)
 }
 
+// soon is how far away a turn at a rated server may be for its batch to wait for it.
+const soon = 2 * time.Second
+
+// turn takes the batch's place at a server with a rate. It returns the parcels that the turn is for: those that go at
+// the pace of the first. *Later says that it is not their turn yet.
+func (c *Courier) turn(ctx context.Context, server *open, parcels []Parcel) ([]Parcel, error) {
+	rated, ok := server.Settings.(channel.Rated)
+	if !ok || len(parcels) == 0 {
+		return parcels, nil
+	}
+	lane, perSecond := rated.Rate(parcels[0].Address)
+	now := pace{lane, perSecond}
+	mine := parcels[:0:0]
+	for _, p := range parcels {
+		if of, _ := rated.Rate(p.Address); of == lane && len(mine) < now.batch() {
+			mine = append(mine, p)
+		}
+	}
+	if perSecond <= 0 {
+		return mine, nil
+	}
+	wait, err := c.store.Reserve(ctx, server.Key, lane, len(mine), perSecond, soon)
+	if err == nil && wait > 0 {
+		err = &Later{After: wait}
+	}
+	return mine, err
+}
+
 // carry is the middle of the house: decide what can be sent, send it, decide what came of it, write it all at once.
 // again makes the jobs for what was not handed over; nil when nothing is needed.
 func (c *Courier) carry(ctx context.Context, server *open, parcels []Parcel, running Running, again func([]message.DeliveryID) []Job) error {
 	results := Results{Server: server.Key, Running: running, At: c.options.Now()}
-	batch, held, err := c.sort(ctx, parcels, &results)
+	batch, err := c.sort(ctx, parcels, &results)
 	if err != nil {
 		return err
 	}
-	started := time.Now()
-	outcomes, cut := c.hand(ctx, server, batch)
-	c.options.Observer.Sent(server.Kind, len(batch), time.Since(started))
+	handing, stop := context.WithTimeout(ctx, handOverFor)
+	defer stop()
+	defer context.AfterFunc(c.handing, stop)()
 
-	results.At = c.options.Now()
-	left := c.judge(server, sentBatch{held, outcomes, cut}, &results)
+	left, err := c.handAll(handing, server, batch, &results)
+	if err != nil {
+		return err
+	}
 	if len(left) > 0 && again != nil {
 		results.Jobs = append(results.Jobs, again(left)...)
 	}
-	if err := c.save(ctx, results); err != nil {
-		return err
-	}
-	c.observe(results)
-	return nil
+	return c.save(ctx, results)
 }
 
-// sort renders what can be sent and ends what cannot. batch and held run in parallel.
-func (c *Courier) sort(ctx context.Context, parcels []Parcel, results *Results) (batch []message.Message, held []Parcel, err error) {
+// costlyPiece is how many messages that cost money are on the wire at most, of one batch.
+const costlyPiece = 60
+
+// handAll gives a batch to its server and judges what came of it. Where a second message costs money it goes piece by
+// piece, each written down before and after, so that a process that dies leaves few in doubt.
+func (c *Courier) handAll(handing context.Context, server *open, batch sentBatch, results *Results) (left []message.DeliveryID, err error) {
+	if !server.provider.Costly {
+		return c.hand(handing, server, batch, results), nil
+	}
+	for len(batch.parcels) > 0 && handing.Err() == nil && results.Pause == nil {
+		n := min(costlyPiece, len(batch.parcels))
+		piece := Results{Server: results.Server, At: results.At}
+		if err := c.store.MarkSending(handing, batch.first(n).deliveries()); err != nil {
+			return nil, err
+		}
+		left = append(left, c.hand(handing, server, batch.first(n), &piece)...)
+		if err := c.save(handing, piece); err != nil {
+			return nil, err
+		}
+		results.Pause, batch = piece.Pause, batch.rest(n)
+	}
+	results.Pause = nil // written with its piece
+	return append(left, batch.ids()...), nil
+}
+
+// sort renders what can be sent and ends what cannot.
+func (c *Courier) sort(ctx context.Context, parcels []Parcel, results *Results) (batch sentBatch, err error) {
 	for _, p := range parcels {
 		n, err := c.planOf(ctx, p.Notification)
 		if err != nil {
-			return nil, nil, err
+			return batch, err
 		}
 		expires := n.ExpiresAt(p.Channel)
 		if end, over := c.over(p, expires); over {
@@ -173,9 +240,9 @@ func (c *Courier) sort(ctx context.Context, parcels []Parcel, results *Results) 
 		if p.Channel == message.Push {
 			m.Address, m.Arrived = p.Token, p.Arrived
 		}
-		batch, held = append(batch, m), append(held, p)
+		batch.messages, batch.parcels = append(batch.messages, m), append(batch.parcels, p)
 	}
-	return batch, held, nil
+	return batch, nil
 }
 
 // over ends a delivery that cannot be sent any more: its time is over, or its recipient or address is gone.
@@ -201,38 +268,62 @@ func (c *Courier) over(p Parcel, expires time.Time) (Result, bool) {
 	return end, true
 }
 
-// hand gives the batch to the sender. Handing over ends after a while, and when the process stops; what is on the wire
-// is always waited for. cut reports that it ended so, and not because the sender stopped by itself.
-func (c *Courier) hand(ctx context.Context, server *open, batch []message.Message) (outcomes []message.Outcome, cut bool) {
-	if len(batch) == 0 {
-		return nil, false
-	}
-	handing, stop := context.WithTimeout(ctx, handOverFor)
-	defer stop()
-	defer context.AfterFunc(c.handing, stop)()
-	outcomes = server.sender.Send(handing, batch)
-	return outcomes, handing.Err() != nil
-}
-
-// sentBatch is what went to a sender and came back, in parallel.
+// sentBatch is what goes to a sender and comes back, in parallel.
 type sentBatch struct {
+	messages []message.Message
 	parcels  []Parcel
 	outcomes []message.Outcome
-	cut      bool
+	cut      bool // handing over ended from outside, and not because the sender stopped by itself
+}
+
+func (b sentBatch) first(n int) sentBatch {
+	return sentBatch{messages: b.messages[:n], parcels: b.parcels[:n]}
+}
+
+func (b sentBatch) rest(n int) sentBatch {
+	return sentBatch{messages: b.messages[n:], parcels: b.parcels[n:]}
+}
+
+func (b sentBatch) deliveries() (list []message.Delivery) {
+	for _, p := range b.parcels {
+		list = append(list, p.Delivery)
+	}
+	return list
+}
+
+func (b sentBatch) ids() (list []message.DeliveryID) {
+	for _, p := range b.parcels {
+		list = append(list, p.ID)
+	}
+	return list
+}
+
+// hand gives the batch to the sender and judges what came of it. Handing over ends after a while, and when the process
+// stops; what is on the wire is always waited for.
+func (c *Courier) hand(handing context.Context, server *open, b sentBatch, results *Results) (left []message.DeliveryID) {
+	if len(b.parcels) == 0 {
+		return nil
+	}
+	started := time.Now()
+	b.outcomes = server.sender.Send(handing, b.messages)
+	b.cut = handing.Err() != nil
+	c.options.Observer.Sent(server.Kind, len(b.messages), time.Since(started))
+	results.At = c.options.Now()
+	return c.judge(server, b, results)
 }
 
 // judge turns outcomes into results, and returns the deliveries that wait for a batch of their own: those that were not
 // handed over, and those that a failing server did not count.
 func (c *Courier) judge(server *open, b sentBatch, results *Results) (left []message.DeliveryID) {
-	if len(b.parcels) == 0 {
-		return nil
-	}
 	d := decision{now: results.At, retries: server.Settings.Retries(), server: server.Name}
 	refused := map[Args]bool{}
 	for i, o := range b.outcomes {
 		p := b.parcels[i]
 		if !o.Handed() {
 			left = append(left, p.ID)
+			if server.provider.Costly { // it was marked as on the wire, and is not
+				results.List = append(results.List, waits(p.Delivery))
+			}
 			continue
 		}
 		d.random = c.options.Random()
@@ -291,6 +382,11 @@ func (b sentBatch) trouble(streak *channel.Streak) (whole *message.Failure) {
 	return whole
 }
 
+// waits is the result of a delivery that was not handed over.
+func waits(d message.Delivery) Result {
+	return Result{Delivery: d, State: message.Queued, Attempts: d.Attempts, DueAt: d.DueAt, Reason: d.Reason, Detail: d.Detail}
+}
+
 // refuseAll fails the other deliveries of the same text: what was refused once will be refused for all.
 func refuseAll(d message.Delivery, f message.Failure) Job {
 	return Job{Queue: Control, Lane: Urgent, Once: true, Args: GiveUpArgs{
@@ -323,6 +419,7 @@ func (c *Courier) save(ctx context.Context, r Results) (err error) {
 	for range saveTries {
 		// What was sent must be written, even if the job was told to end meanwhile.
 		if err = c.store.SaveResults(context.WithoutCancel(ctx), r); err == nil {
+			c.observe(r)
 			return nil
 		}
 		c.options.Logger.Error("writing the results of a batch failed, trying again", "error", err, "in", wait)

@@ -3,13 +3,11 @@ package courier
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"heliograph/access"
-	"heliograph/channel"
 	"heliograph/fleet"
 	"heliograph/message"
 	"heliograph/notice"
@@ -38,7 +36,7 @@ func (c *Courier) Expand(ctx context.Context, args ExpandArgs, running Running) 
 	if err != nil {
 		return fmt.Errorf("expanding notification %s: %w", p.ID, err)
 	}
-	return c.savePage(ctx, p, list, next, running)
+	return c.savePage(ctx, p, routes, list, next, running)
 }
 
 // begin reads the notification anew, for it may have been cancelled since the last page.
@@ -78,23 +76,29 @@ func (c *Courier) devices(ctx context.Context, p planned, args ExpandArgs, route
 	if p.plan.Uses(message.Push) {
 		list = p.plan.Push(page, routes)
 	}
-	if p.plan.Uses(message.SMTP) && p.plan.PerDevice(message.SMTP) {
-		mails, err := c.merge(ctx, p, p.plan.Mail(page, routes))
+	for _, channel := range written {
+		if !p.plan.Uses(channel) || !p.plan.PerDevice(channel) {
+			continue
+		}
+		more, err := c.merge(ctx, p, channel, p.plan.Written(channel, page, routes))
 		if err != nil {
 			return nil, nil, err
 		}
-		list = append(list, mails...)
+		list = append(list, more...)
 	}
 	return list, args.after(page[len(page)-1].Device.Key, len(page), People), nil
 }
 
-// merge leaves out an e-mail to a person at an address that an earlier device of theirs already got, unless the text
+// written are the channels whose messages go to people.
+var written = []message.Channel{message.SMTP, message.SMS}
+
+// merge leaves out a message to a person at an address that an earlier device of theirs already got, unless the text
 // speaks of the device.
-func (c *Courier) merge(ctx context.Context, p planned, list []message.Delivery) ([]message.Delivery, error) {
-	if p.plan.About(message.SMTP) == notice.Device {
+func (c *Courier) merge(ctx context.Context, p planned, channel message.Channel, list []message.Delivery) ([]message.Delivery, error) {
+	if p.plan.About(channel) == notice.Device {
 		return list, nil
 	}
-	before, err := c.store.Addressed(ctx, p.Key, message.SMTP, userKeys(list))
+	before, err := c.store.Addressed(ctx, p.Key, channel, userKeys(list))
 	if err != nil {
 		return nil, err
 	}
@@ -120,39 +124,46 @@ func userKeys(list []message.Delivery) (keys []int64) {
 }
 
 func (c *Courier) people(ctx context.Context, p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
-	if !p.plan.Uses(message.SMTP) {
+	if !slices.ContainsFunc(written, p.plan.Uses) {
 		return nil, nil, nil
 	}
 	page, err := c.store.AudiencePeople(ctx, access.Everything, p.Audience, args.After, args.MaxUser, pageSize)
 	if err != nil || len(page) == 0 {
 		return nil, args.phase(Addresses), err
 	}
-	next := args.after(page[len(page)-1].User.Key, len(page), Addresses)
-	if page, err = c.stillToReach(ctx, p, page); err != nil {
-		return nil, nil, err
+	var list []message.Delivery
+	for _, channel := range written {
+		if !p.plan.Uses(channel) {
+			continue
+		}
+		reach, err := c.stillToReach(ctx, p, channel, page)
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, p.plan.Written(channel, reach, routes)...)
 	}
-	return p.plan.Mail(page, routes), next, nil
+	return list, args.after(page[len(page)-1].User.Key, len(page), Addresses), nil
 }
 
 // stillToReach leaves out people who have a message by another way: by their devices when the text is made for
 // devices, or by a person with the same address when the text names nobody.
-func (c *Courier) stillToReach(ctx context.Context, p planned, page []fleet.Recipient) ([]fleet.Recipient, error) {
+func (c *Courier) stillToReach(ctx context.Context, p planned, channel message.Channel, page []fleet.Recipient) ([]fleet.Recipient, error) {
 	out := map[int64]bool{}
 	var err error
 	switch {
-	case p.plan.PerDevice(message.SMTP):
+	case p.plan.PerDevice(channel):
 		var before map[int64][]string
-		before, err = c.store.Addressed(ctx, p.Key, message.SMTP, personKeys(page))
+		before, err = c.store.Addressed(ctx, p.Key, channel, personKeys(page))
 		for key := range before {
 			out[key] = true
 		}
-	case p.plan.Shared(message.SMTP) && p.plan.ToPerson(message.SMTP):
+	case p.plan.Shared(channel) && p.plan.ToPerson(channel):
 		out, err = c.store.EarlierWithMail(ctx, access.Everything, p.Audience, personMails(page))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(page, func(r fleet.Recipient) bool { return out[r.User.Key] }), nil
+	return slices.DeleteFunc(slices.Clone(page), func(r fleet.Recipient) bool { return out[r.User.Key] }), nil
 }
 
 func personKeys(page []fleet.Recipient) (keys []int64) {
@@ -173,17 +184,27 @@ func personMails(page []fleet.Recipient) (list []fleet.PersonMail) {
 }
 
 func (c *Courier) addresses(p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
-	if !p.plan.Uses(message.SMTP) || p.Audience.Addresses == nil {
+	typed := p.Audience.Addresses
+	if typed == nil {
 		return nil, nil, nil
 	}
-	typed := p.Audience.Addresses.Mail
-	from := min(int(args.After), len(typed))
-	to := min(from+pageSize, len(typed))
-	list := p.plan.To(typed[from:to], routes)
-	if to == len(typed) {
+	lists := map[message.Channel][]string{message.SMTP: typed.Mail, message.SMS: typed.Mobile}
+	var list []message.Delivery
+	more := false
+	for _, channel := range written {
+		if !p.plan.Uses(channel) {
+			continue
+		}
+		addresses := lists[channel]
+		from := min(int(args.After), len(addresses))
+		to := min(from+pageSize, len(addresses))
+		list = append(list, p.plan.Typed(channel, addresses[from:to], routes)...)
+		more = more || to < len(addresses)
+	}
+	if !more {
 		return list, nil, nil
 	}
-	args.After = int64(to)
+	args.After += pageSize
 	return list, &args, nil
 }
 
@@ -202,14 +223,14 @@ func (a ExpandArgs) phase(next Phase) *ExpandArgs {
 }
 
 // savePage gives the deliveries their keys, server by server, so that each batch is one range of keys.
-func (c *Courier) savePage(ctx context.Context, p planned, list []message.Delivery, next *ExpandArgs, running Running) error {
+func (c *Courier) savePage(ctx context.Context, p planned, r routes, list []message.Delivery, next *ExpandArgs, running Running) error {
 	page := Page{Notification: p.Key, Deliveries: list, Last: next == nil, Running: running}
 	if len(list) > 0 {
 		first, err := c.store.DeliveryKeys(ctx, len(list))
 		if err != nil {
 			return err
 		}
-		page.Jobs = number(p, list, first)
+		page.Jobs = number(p, r, list, first)
 	}
 	if next != nil {
 		page.Jobs = append(page.Jobs, Job{Args: *next, Queue: Control, Lane: p.Lane})
@@ -225,64 +246,26 @@ func (c *Courier) savePage(ctx context.Context, p planned, list []message.Delive
 	return nil
 }
 
-// number orders deliveries by server, gives them their keys, and cuts the batches.
-func number(p planned, list []message.Delivery, first message.DeliveryID) (batches []Job) {
-	slices.SortStableFunc(list, func(a, b message.Delivery) int { return cmp.Compare(a.Server, b.Server) })
+// number orders deliveries by server and rate, gives them their keys, and cuts the batches.
+func number(p planned, r routes, list []message.Delivery, first message.DeliveryID) (batches []Job) {
+	slices.SortStableFunc(list, func(a, b message.Delivery) int {
+		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(r.pace(a).lane, r.pace(b).lane))
+	})
 	var batch *DispatchArgs
+	var last pace
 	for i := range list {
 		d := &list[i]
 		d.ID, d.Notification = first+message.DeliveryID(i), p.Key
 		if d.State != message.Queued {
 			continue
 		}
-		if batch == nil || batch.Server != d.Server || d.ID-batch.First >= batchSize {
+		now := r.pace(*d)
+		if batch == nil || batch.Server != d.Server || now != last || int(d.ID-batch.First) >= now.batch() {
 			batches = append(batches, Job{Queue: QueueOf(d.Server), Lane: p.Lane})
 			batch = &DispatchArgs{Notification: p.Key, Server: d.Server, First: d.ID}
 		}
-		batch.Last = d.ID
+		batch.Last, last = d.ID, now
 		batches[len(batches)-1].Args = *batch
 	}
 	return batches
 }
-
-// routes reads which servers are active now.
-func (c *Courier) routes(ctx context.Context) (routes, error) {
-	list, err := c.store.AllServers(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("reading the servers: %w", err)
-	}
-	return slices.DeleteFunc(list, func(s channel.Server) bool { return !s.Active }), nil
-}
-
-// routes are the active servers.
-type routes []channel.Server
-
-func (r routes) Push(t fleet.TokenRoute) string {
-	for _, s := range r {
-		if s.Kind == string(t.Provider) && s.Route.App == t.App && (s.Route.Environment == "" || s.Route.Environment == string(t.Environment)) {
-			return s.ID
-		}
-	}
-	return ""
-}
-
-func (r routes) Mail() string {
-	for _, s := range r {
-		if s.Kind == "smtp" {
-			return s.ID
-		}
-	}
-	return ""
-}
-
-// instead finds the active server that does what another did, of the same kind, app and environment.
-func (r routes) instead(of channel.Server) (channel.Server, error) {
-	for _, s := range r {
-		if s.Kind == of.Kind && s.Route.App == of.Route.App && s.Route.Environment == of.Route.Environment {
-			return s, nil
-		}
-	}
-	return channel.Server{}, errNoServer
-}
-
-var errNoServer = errors.New("no active server does what this one did")

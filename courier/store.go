@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"heliograph/access"
+	"heliograph/carrier"
 	"heliograph/channel"
 	"heliograph/fleet"
 	"heliograph/message"
@@ -31,6 +32,14 @@ type Store interface {
 
 	// Batch reads the deliveries of a range that still wait for their first attempt.
 	Batch(ctx context.Context, args DispatchArgs) ([]Parcel, error)
+	// Abandoned gives deliveries of a server that were on the wire when their process died the state unknown: those of a
+	// range, or those that were tried again when the range is empty.
+	Abandoned(ctx context.Context, server int64, first, last message.DeliveryID) error
+	// MarkSending writes down what goes on the wire next, by a server whose messages cost money.
+	MarkSending(ctx context.Context, list []message.Delivery) error
+	// Reserve takes a turn of n messages at a server's rate, over all nodes. When the turn is not within soon, nothing is
+	// taken, and it says how long to wait.
+	Reserve(ctx context.Context, server int64, lane string, n int, perSecond float64, soon time.Duration) (wait time.Duration, err error)
 	// Due reads deliveries of a server whose next attempt has come, the longest waiting first.
 	Due(ctx context.Context, server int64, now time.Time, limit int) ([]Parcel, error)
 	// Waiting reads one delivery of a server that no batch works on, to probe the server with.
@@ -40,6 +49,7 @@ type Store interface {
 	MoveBatch(ctx context.Context, m Move) error
 	MoveDue(ctx context.Context, from, to int64, limit int) (int64, error)
 
+	Carriers(ctx context.Context) ([]carrier.Gateway, error)
 	// AllServers lists the servers, with those that were deleted: they have no settings and are not active.
 	AllServers(ctx context.Context, kinds ...string) ([]channel.Server, error)
 	ServerStates(ctx context.Context) ([]ServerState, error)

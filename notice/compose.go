@@ -12,10 +12,22 @@ import (
 	"heliograph/message"
 )
 
-// Routes finds the server that a message goes by. An empty id means that there is none.
+// Routes finds the server that a message goes by.
 type Routes interface {
+	// Push is the server of a token; empty when there is none.
 	Push(fleet.TokenRoute) (server string)
+	// Mail is the server of every e-mail.
 	Mail() (server string)
+	// SMS says how a text message gets to a number as somebody wrote it.
+	SMS(r fleet.Recipient, written string) Hop
+}
+
+// Hop is where one message goes, or why nowhere.
+type Hop struct {
+	Server  string
+	Address string // as the server wants it
+	Reason  message.Reason
+	Detail  string
 }
 
 // Push composes one delivery for each device.
@@ -53,29 +65,26 @@ func pushRoute(r fleet.Recipient, routes Routes) (server string, reason message.
 
 func pushes(p fleet.Platform) bool { return p != fleet.Windows && p != fleet.OtherPlatform }
 
-// Mail composes the e-mails of a page: one for each recipient and address. What has no valid address is skipped, with
-// the reason. Equal addresses of one recipient are one message.
-func (p *Plan) Mail(page []fleet.Recipient, routes Routes) []message.Delivery {
-	part := p.parts[message.SMTP]
+// Written composes the e-mails or text messages of a page: one for each recipient and address. What has no valid address
+// is skipped, with the reason. Equal addresses of one recipient are one message.
+func (p *Plan) Written(c message.Channel, page []fleet.Recipient, routes Routes) []message.Delivery {
+	part := p.parts[c]
 	var list []message.Delivery
 	for _, r := range page {
-		d := part.delivery(message.SMTP, r)
-		d.Server = routes.Mail()
-		for _, to := range part.addresses(r) {
-			list = append(list, to.apply(d))
+		d := part.delivery(c, r)
+		for _, hop := range part.hops(c, r, routes) {
+			list = append(list, hop.apply(d))
 		}
 	}
 	return list
 }
 
-// To composes the e-mails to addresses that were typed by hand and belong to nobody we know.
-func (p *Plan) To(addresses []string, routes Routes) []message.Delivery {
-	part := p.parts[message.SMTP]
+// Typed composes messages to addresses that were typed by hand and belong to nobody we know.
+func (p *Plan) Typed(c message.Channel, addresses []string, routes Routes) []message.Delivery {
+	part := p.parts[c]
 	list := make([]message.Delivery, 0, len(addresses))
 	for _, address := range addresses {
-		d := part.delivery(message.SMTP, fleet.Recipient{})
-		d.Server = routes.Mail()
-		list = append(list, recipient{address: address}.apply(d))
+		list = append(list, hopTo(c, fleet.Recipient{}, address, routes).apply(part.delivery(c, fleet.Recipient{})))
 	}
 	return list
 }
@@ -95,47 +104,50 @@ func (p *part) delivery(c message.Channel, r fleet.Recipient) message.Delivery {
 	return d
 }
 
-// recipient is where one e-mail goes, or why nowhere.
-type recipient struct {
-	address string
-	reason  message.Reason
-	detail  string
-}
-
-func (to recipient) apply(d message.Delivery) message.Delivery {
-	d.Address = to.address
-	if to.reason != "" {
-		d.State, d.Reason, d.Detail, d.Server = message.Skipped, to.reason, to.detail, ""
+func (h Hop) apply(d message.Delivery) message.Delivery {
+	d.Server, d.Address = h.Server, h.Address
+	if h.Reason != "" {
+		d.State, d.Reason, d.Detail, d.Server = message.Skipped, h.Reason, h.Detail, ""
 	}
 	return d
 }
 
-// addresses evaluates the text's recipient. Nothing left means one that is skipped, so that nobody is lost in silence.
-func (p *part) addresses(r fleet.Recipient) []recipient {
+// hops evaluates the text's recipient. Nothing left means one that is skipped, so that nobody is lost in silence.
+func (p *part) hops(c message.Channel, r fleet.Recipient, routes Routes) []Hop {
 	text, _ := p.recipient.Render(macro.Env{Values: Values(r), Language: language.English})
-	var list []recipient
+	var list []Hop
 	seen := map[string]bool{}
 	for _, piece := range strings.Split(text, ";") {
 		if piece = strings.TrimSpace(piece); piece == "" {
 			continue
 		}
-		address := plainAddress(piece)
-		switch {
-		case address == "":
-			list = append(list, recipient{piece, message.NoAddress, "The recipient is not a mail address"})
-		case !seen[strings.ToLower(address)]:
-			seen[strings.ToLower(address)] = true
-			list = append(list, recipient{address: address})
+		hop := hopTo(c, r, piece, routes)
+		if key := strings.ToLower(hop.Address); !seen[key] {
+			seen[key] = true
+			list = append(list, hop)
 		}
 	}
 	if len(list) == 0 {
-		return []recipient{{reason: message.NoAddress, detail: nobody(r)}}
+		return []Hop{{Reason: message.NoAddress, Detail: nobody(c, r)}}
 	}
 	return list
 }
 
-func nobody(r fleet.Recipient) string {
+// hopTo finds the way to one address.
+func hopTo(c message.Channel, r fleet.Recipient, written string, routes Routes) Hop {
+	if c == message.SMS {
+		return routes.SMS(r, written)
+	}
+	if address := plainAddress(written); address != "" {
+		return Hop{Server: routes.Mail(), Address: address}
+	}
+	return Hop{Address: written, Reason: message.NoAddress, Detail: "The recipient is not a mail address"}
+}
+
+func nobody(c message.Channel, r fleet.Recipient) string {
 	switch {
+	case r.User != nil && c == message.SMS:
+		return fmt.Sprintf("%s has no mobile number", r.User.Name())
 	case r.User != nil:
 		return fmt.Sprintf("%s has no mail address", r.User.Name())
 	case r.Device != nil:

@@ -123,6 +123,11 @@ func NewPlan(c template.Content) (*Plan, error) {
 			return nil, err
 		}
 	}
+	if m := c.SMS; m != nil {
+		if err := plan.add(message.SMS, m.To(), m.Message); err != nil {
+			return nil, err
+		}
+	}
 	return plan, nil
 }
 
@@ -162,7 +167,7 @@ func (p *Plan) PerDevice(c message.Channel) bool {
 // ToPerson reports whether the channel's messages go to the address that the person has, so that two people with the
 // same address can be found by it.
 func (p *Plan) ToPerson(c message.Channel) bool {
-	return strings.TrimSpace(p.parts[c].recipient.String()) == template.DefaultMailRecipient
+	return c == message.SMTP && strings.TrimSpace(p.parts[c].recipient.String()) == template.DefaultMailRecipient
 }
 
 // Missing lists the macros of a delivery that had no value when it was made.

@@ -97,6 +97,13 @@ type routes struct{ push, mail string }
 func (r routes) Push(fleet.TokenRoute) string { return r.push }
 func (r routes) Mail() string                 { return r.mail }
 
+func (r routes) SMS(_ fleet.Recipient, written string) Hop {
+	if !fleet.ValidNumber(written) {
+		return Hop{Address: written, Reason: message.NumberInvalid, Detail: "not a number"}
+	}
+	return Hop{Server: "sms", Address: written}
+}
+
 func TestPushFindsItsServerOrSaysWhyNot(t *testing.T) {
 	token := func(s fleet.TokenState) *fleet.TokenRoute {
 		return &fleet.TokenRoute{Provider: fleet.APNs, App: "com.example", Environment: fleet.Production, State: s}
@@ -149,7 +156,7 @@ func TestMailAddresses(t *testing.T) {
 	for _, test := range tests {
 		p := plan(t, template.Content{SMTP: &template.MailText{Subject: "S", Message: "M", Recipient: test.recipient}})
 		var got []string
-		for _, d := range p.Mail([]fleet.Recipient{test.who}, routes{mail: "smtp"}) {
+		for _, d := range p.Written(message.SMTP, []fleet.Recipient{test.who}, routes{mail: "smtp"}) {
 			if d.State == message.Skipped {
 				got = append(got, string(d.Reason)+": "+d.Detail)
 				continue
@@ -175,7 +182,7 @@ func TestMessage(t *testing.T) {
 	if m := p.Message("n1", push, where); m.Text != "Hi Ana" || m.Sound != "bell" || *m.Badge != 3 || m.Shared != "" {
 		t.Errorf("push: %+v", m)
 	}
-	mail := p.Mail([]fleet.Recipient{{Device: &lines, User: ana}}, routes{mail: "s"})[0]
+	mail := p.Written(message.SMTP, []fleet.Recipient{{Device: &lines, User: ana}}, routes{mail: "s"})[0]
 	m := p.Message("n1", mail, where)
 	if strings.ContainsAny(m.Subject+m.Sender, "\r\n") {
 		t.Errorf("a value broke out of its header: %q", m.Subject)
@@ -187,7 +194,7 @@ func TestMessage(t *testing.T) {
 		t.Error(diff)
 	}
 	shared := plan(t, template.Content{SMTP: &template.MailText{Subject: "S", Message: "M"}})
-	d := shared.Mail([]fleet.Recipient{both}, routes{mail: "s"})[0]
+	d := shared.Written(message.SMTP, []fleet.Recipient{both}, routes{mail: "s"})[0]
 	if m := shared.Message("n1", d, where); m.Shared != "n1.en" || d.Values != nil {
 		t.Errorf("shared: %+v, values %v", m, d.Values)
 	}
@@ -214,5 +221,33 @@ func TestCheckNamesThePlace(t *testing.T) {
 	}
 	if wrong, _ := Check(template.Content{}, nil); len(wrong) != 1 {
 		t.Errorf("a content without a channel: %v", wrong)
+	}
+}
+
+func TestSMSGoesToTheDeviceElseToItsPerson(t *testing.T) {
+	tablet := *phone
+	tablet.PhoneNumber = ""
+	tests := []struct {
+		recipient string
+		who       fleet.Recipient
+		want      string
+	}{
+		{"", both, "+5511999990001"},
+		{"", fleet.Recipient{Device: &tablet, User: ana}, "+5511999990000"},
+		{"", fleet.Recipient{User: ana}, "+5511999990000"},
+		{"${user.mobile}", both, "+5511999990000"},
+		{"12", both, "number_invalid"},
+		{"", fleet.Recipient{User: &fleet.User{DisplayName: "Xenia"}}, "no_address"},
+	}
+	for _, test := range tests {
+		p := plan(t, template.Content{SMS: &template.SMSText{Message: "Hi", Recipient: test.recipient}})
+		d := p.Written(message.SMS, []fleet.Recipient{test.who}, routes{})[0]
+		got := d.Address
+		if d.State == message.Skipped {
+			got = string(d.Reason)
+		}
+		if got != test.want {
+			t.Errorf("%q to %+v: %q, want %q", test.recipient, test.who.User, got, test.want)
+		}
 	}
 }

@@ -55,5 +55,12 @@ func (p *Plan) Preview(values func(macro.Slot) (string, bool), where Place) (sho
 		text.Recipient, _ = part.recipient.Render(macro.Env{Values: values, Location: where.Location, Language: where.Language})
 		shown.SMTP, missing = &text, append(missing, part.program.Missing(taken)...)
 	}
+	if part := p.parts[message.SMS]; part != nil {
+		taken := part.program.Take(values)
+		text := *p.Content.SMS
+		text.Message = part.program.Render(textBody, taken, where.Location, where.Language)
+		text.Recipient, _ = part.recipient.Render(macro.Env{Values: values, Location: where.Location, Language: where.Language})
+		shown.SMS, missing = &text, append(missing, part.program.Missing(taken)...)
+	}
 	return shown, missing
 }

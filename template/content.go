@@ -45,6 +45,18 @@ func (t MailText) To() string {
 	return t.Recipient
 }
 
+// DefaultNumberRecipient is where a text message goes when its text names no recipient: the device's own number, else its
+// person's.
+const DefaultNumberRecipient = "${firstnotnull(device.TEL_NUMBER, user.mobile)}"
+
+// To is the text's recipient, or the default.
+func (t SMSText) To() string {
+	if t.Recipient == "" {
+		return DefaultNumberRecipient
+	}
+	return t.Recipient
+}
+
 // Limits of the texts, in characters: what an administrator may write, far above what a screen shows.
 const (
 	maxSubject = 998 // RFC 5322 section 2.1.1: the longest line

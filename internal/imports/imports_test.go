@@ -39,7 +39,7 @@ var providers = []string{
 
 // nouns in the order data meets them: each may import those above it. Template is
 // above message because a message says what type of template it came from.
-var nouns = []string{"fleet", "event", "macro", "template", "message", "access"}
+var nouns = []string{"fleet", "event", "macro", "template", "message", "access", "carrier"}
 
 // stations are behaviour. They may import nouns, seal and each other.
 var stations = []string{

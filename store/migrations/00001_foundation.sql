@@ -127,6 +127,25 @@ CREATE TABLE servers (
     deleted_at   BIGINT NOT NULL DEFAULT 0    -- its secrets are gone; the row stays while deliveries point at it
 );
 
+-- When a server with a rate takes the next message, over all nodes. A lane is a part of its addresses.
+CREATE TABLE server_rates (
+    server    BIGINT NOT NULL REFERENCES servers (key) ON DELETE CASCADE,
+    lane      BINTEXT NOT NULL,
+    next_free BIGINT NOT NULL,
+    PRIMARY KEY (server, lane)
+);
+
+-- Mail gateways of mobile carriers.
+CREATE TABLE carrier_gateways (
+    id      BINTEXT PRIMARY KEY,
+    carrier BINTEXT NOT NULL,
+    domain  BINTEXT NOT NULL,
+    country BINTEXT NOT NULL,
+    prefix  TEXT NOT NULL DEFAULT '',
+    ends_on BIGINT NOT NULL DEFAULT 0,
+    note    TEXT NOT NULL DEFAULT ''
+);
+
 CREATE TABLE notifications (
     key          BIGKEY,
     id           BINTEXT NOT NULL UNIQUE,
