@@ -9,7 +9,6 @@ package channel
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"time"
 
 	"heliograph/message"
@@ -42,31 +41,6 @@ type Provider struct {
 	// Costly: a second message costs money. What is on the wire is written down before, and an answer that got lost
 	// leaves the message unknown instead of sending it again.
 	Costly bool
-	// Receipt reads what the service posts about a message that it took; nil = it posts nothing. An error means that it
-	// was not the service that posted.
-	Receipt func(r *http.Request, s Settings) (Receipt, error)
-}
-
-// Receipt is what a service says of a message later on. A text of several parts gets one for each.
-type Receipt struct {
-	ID     message.DeliveryID
-	State  message.State // Delivered or Failed; 0 = nothing changes
-	Reason message.Reason
-	Detail string
-}
-
-// Settles reports whether the receipt changes a delivery that stands at from. One part that failed makes the text fail,
-// whatever the others say and whichever comes first. What waits for another try is settled by the news that it arrived.
-func (r Receipt) Settles(from message.State) bool {
-	switch from {
-	case message.Sending, message.Sent, message.Unknown:
-		return r.State != 0
-	case message.Queued:
-		return r.State == message.Delivered
-	case message.Delivered:
-		return r.State == message.Failed
-	}
-	return false
 }
 
 // Rule says what one answer of a service means.
@@ -101,12 +75,6 @@ type Patient interface{ Patience() time.Duration }
 // as somebody wrote it.
 type Numbered interface {
 	Number(written string) (string, error)
-}
-
-// Rated is what Settings may say beside: how fast the service takes messages, over all nodes. Lane keeps addresses with
-// another rate apart; perSecond 0 = as fast as can be.
-type Rated interface {
-	Rate(address string) (lane string, perSecond float64)
 }
 
 // Problem is one thing that is wrong with a setting.

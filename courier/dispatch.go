@@ -158,18 +158,17 @@ func (c *Courier) turn(ctx context.Context, server *open, parcels []Parcel) ([]P
 	if !ok || len(parcels) == 0 {
 		return parcels, nil
 	}
-	lane, perSecond := rated.Rate(parcels[0].Address)
-	now := pace{lane, perSecond}
+	perSecond := rated.Rate(parcels[0].Address)
 	mine := parcels[:0:0]
 	for _, p := range parcels {
-		if of, _ := rated.Rate(p.Address); of == lane && len(mine) < now.batch() {
+		if rated.Rate(p.Address) == perSecond && len(mine) < pace(perSecond).batch() {
 			mine = append(mine, p)
 		}
 	}
 	if perSecond <= 0 {
 		return mine, nil
 	}
-	wait, err := c.store.Reserve(ctx, server.Key, lane, len(mine), perSecond, soon)
+	wait, err := c.store.Reserve(ctx, server.Key, len(mine), perSecond, soon)
 	if err == nil && wait > 0 {
 		err = &Later{After: wait}
 	}

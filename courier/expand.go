@@ -249,7 +249,7 @@ func (c *Courier) savePage(ctx context.Context, p planned, r routes, list []mess
 // number orders deliveries by server and rate, gives them their keys, and cuts the batches.
 func number(p planned, r routes, list []message.Delivery, first message.DeliveryID) (batches []Job) {
 	slices.SortStableFunc(list, func(a, b message.Delivery) int {
-		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(r.pace(a).lane, r.pace(b).lane))
+		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(r.pace(a), r.pace(b)))
 	})
 	var batch *DispatchArgs
 	var last pace

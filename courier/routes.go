@@ -110,28 +110,24 @@ func (r routes) byCarrier(who fleet.Recipient, number string) (notice.Hop, bool)
 // rateWindow is how long a batch of a server with a rate takes at most, in seconds.
 const rateWindow = 5
 
-// pace is how fast a delivery may go.
-type pace struct {
-	lane      string
-	perSecond float64 // 0 = as fast as can be
-}
+// pace is how many messages a second go to a delivery's address; 0 = as fast as can be.
+type pace float64
 
 // batch is how many deliveries of this pace go into one job.
 func (p pace) batch() int {
-	if p.perSecond <= 0 {
+	if p <= 0 {
 		return batchSize
 	}
-	return min(max(1, int(rateWindow*p.perSecond)), batchSize)
+	return min(max(1, int(rateWindow*p)), batchSize)
 }
 
 func (r routes) pace(d message.Delivery) pace {
 	for _, s := range r.active {
 		if rated, ok := s.Settings.(channel.Rated); ok && s.ID == d.Server {
-			lane, perSecond := rated.Rate(d.Address)
-			return pace{lane, perSecond}
+			return pace(rated.Rate(d.Address))
 		}
 	}
-	return pace{}
+	return 0
 }
 
 // instead finds the active server that does what another did, of the same kind, app and environment.

@@ -39,7 +39,7 @@ type Store interface {
 	MarkSending(ctx context.Context, list []message.Delivery) error
 	// Reserve takes a turn of n messages at a server's rate, over all nodes. When the turn is not within soon, nothing is
 	// taken, and it says how long to wait.
-	Reserve(ctx context.Context, server int64, lane string, n int, perSecond float64, soon time.Duration) (wait time.Duration, err error)
+	Reserve(ctx context.Context, server int64, n int, perSecond float64, soon time.Duration) (wait time.Duration, err error)
 	// Due reads deliveries of a server whose next attempt has come, the longest waiting first.
 	Due(ctx context.Context, server int64, now time.Time, limit int) ([]Parcel, error)
 	// Waiting reads one delivery of a server that no batch works on, to probe the server with.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"heliograph/channel"
@@ -59,10 +60,10 @@ func (s *Store) Abandoned(ctx context.Context, server int64, first, last message
 }
 
 // Reserve takes a turn of n messages at a server's rate, over all nodes. When the turn is not within soon, nothing is
-// taken, and it says how long to wait. Lanes do not wait for each other.
-func (s *Store) Reserve(ctx context.Context, server int64, lane string, n int, perSecond float64, soon time.Duration) (wait time.Duration, err error) {
+// taken, and it says how long to wait. Addresses with rates of their own do not wait for each other.
+func (s *Store) Reserve(ctx context.Context, server int64, n int, perSecond float64, soon time.Duration) (wait time.Duration, err error) {
 	err = s.Write(ctx, func(tx Tx) error {
-		now := ms(s.now())
+		now, lane := ms(s.now()), strconv.FormatFloat(perSecond, 'g', -1, 64)
 		var free int64
 		err := tx.QueryRow(ctx, `
 			INSERT INTO server_rates (server, lane, next_free) VALUES ($1, $2, $3)
@@ -86,7 +87,7 @@ func (s *Store) SaveReceipt(ctx context.Context, server int64, r channel.Receipt
 	return s.Write(ctx, func(tx Tx) error {
 		var d message.Delivery
 		err := tx.QueryRow(ctx, `SELECT notification, channel, state FROM deliveries WHERE id = $1 AND server = $2`+s.lockRows(),
-			int64(r.ID), server).Scan(&d.Notification, &d.Channel, &d.State)
+			int64(r.Delivery), server).Scan(&d.Notification, &d.Channel, &d.State)
 		if err != nil {
 			return notFound(err)
 		}
@@ -95,7 +96,7 @@ func (s *Store) SaveReceipt(ctx context.Context, server int64, r channel.Receipt
 		}
 		now := s.now()
 		_, err = tx.Exec(ctx, `UPDATE deliveries SET state = $2, reason = $3, detail = $4, finished_at = $5, due_at = 0 WHERE id = $1`,
-			int64(r.ID), int16(r.State), orNil(string(r.Reason)), orNil(r.Detail), ms(now))
+			int64(r.Delivery), int16(r.State), orNil(string(r.Reason)), orNil(r.Detail), ms(now))
 		if err != nil {
 			return err
 		}

@@ -127,10 +127,10 @@ CREATE TABLE servers (
     deleted_at   BIGINT NOT NULL DEFAULT 0    -- its secrets are gone; the row stays while deliveries point at it
 );
 
--- When a server with a rate takes the next message, over all nodes. A lane is a part of its addresses.
+-- When a server with a rate takes the next message, over all nodes. Addresses with the same rate share a lane.
 CREATE TABLE server_rates (
     server    BIGINT NOT NULL REFERENCES servers (key) ON DELETE CASCADE,
-    lane      BINTEXT NOT NULL,
+    lane      BINTEXT NOT NULL, -- the rate
     next_free BIGINT NOT NULL,
     PRIMARY KEY (server, lane)
 );
