@@ -81,9 +81,10 @@ type Passwords struct {
 }
 
 // NewPasswords allows so many hashes at once.
-func NewPasswords(atOnce int) *Passwords { return newPasswords(atOnce, passwordMemory) }
+func NewPasswords(atOnce int) *Passwords { return NewPasswordsOf(atOnce, passwordMemory) }
 
-func newPasswords(atOnce int, memory uint32) *Passwords {
+// NewPasswordsOf is NewPasswords with hashes that take so many KiB: for machines that have little memory, and for tests.
+func NewPasswordsOf(atOnce int, memory uint32) *Passwords {
 	p := &Passwords{turns: make(chan struct{}, max(1, atOnce)), memory: memory}
 	p.absent = p.hash(rand.Text())
 	return p

@@ -9,7 +9,7 @@ import (
 )
 
 // cheap is 64 KiB a hash, so that tests are quick.
-func cheap(atOnce int) *Passwords { return newPasswords(atOnce, 64) }
+func cheap(atOnce int) *Passwords { return NewPasswordsOf(atOnce, 64) }
 
 func TestPasswordsMatch(t *testing.T) {
 	p := cheap(1)

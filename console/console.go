@@ -58,7 +58,6 @@ type console struct {
 	assets    *web.Assets
 	catalogue *text.Catalogue
 	demoHash  [sha256.Size]byte
-	fleet     fleetCache
 }
 
 //go:embed assets
@@ -110,7 +109,7 @@ func New(o Options) (http.Handler, error) {
 		web.SecurityHeaders,
 		web.Compress,
 		web.Recover(c.fail),
-		web.SameOrigin(),
+		web.SameOrigin(c.fail),
 		web.LimitBody(maxBody),
 		web.LoadSession(c.sessions, c.fail),
 	), nil

@@ -28,8 +28,8 @@ type fixture struct {
 
 var testTime = time.Date(2026, 3, 21, 14, 5, 0, 0, time.UTC)
 
-// passwords is shared: making one costs a hash.
-var passwords = access.NewPasswords(2)
+// passwords are quick: 64 KiB a hash.
+var passwords = access.NewPasswordsOf(2, 64)
 
 func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	f := &fixture{

@@ -98,9 +98,9 @@ func TestOtherOriginIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusForbidden || len(f.servers.list) != 4 {
-		t.Errorf("answered %d with %d servers left", response.StatusCode, len(f.servers.list))
+	f.wantTitle(f.page(response, http.StatusForbidden), "Not allowed")
+	if len(f.servers.list) != 4 {
+		t.Errorf("%d servers are left", len(f.servers.list))
 	}
 }
 

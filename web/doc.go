@@ -3,7 +3,7 @@
 //
 // A face builds its own mux and wraps it once:
 //
-//	web.Chain(mux, web.Observe(...), web.Recover(...), web.SecurityHeaders, web.SameOrigin(), web.Compress, web.LimitBody(...))
+//	web.Chain(mux, web.Observe(...), web.SecurityHeaders, web.Compress, web.Recover(fail), web.SameOrigin(fail), web.LimitBody(n))
 //
 // Nothing here knows a page or a resource.
 package web

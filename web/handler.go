@@ -48,11 +48,11 @@ func LimitBody(most int64) Middleware {
 	}
 }
 
-// SameOrigin refuses requests that change something and come from a page of another origin.
-func SameOrigin() Middleware {
+// SameOrigin refuses requests that change something and come from a page of another origin. refuse answers them.
+func SameOrigin(refuse func(w http.ResponseWriter, r *http.Request, err error)) Middleware {
 	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "This request came from another site and was refused.", http.StatusForbidden)
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, r, ErrForbidden)
 	}))
 	return protection.Handler
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
@@ -85,8 +86,8 @@ func (c *Catalogue) Percent(part, whole int64) string {
 		return "99.9%"
 	case part > 0 && percent < 0.1:
 		return "<0.1%"
-	case percent < 10 && percent != float64(int(percent)):
-		return fmt.Sprintf("%.1f%%", percent)
+	case percent < 9.95:
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", percent), ".0") + "%"
 	}
 	return fmt.Sprintf("%.0f%%", min(percent, 100))
 }
