@@ -3,6 +3,7 @@ package smtp
 import (
 	"bytes"
 	"errors"
+	"strings"
 
 	"github.com/Azure/go-ntlmssp"
 	gomail "github.com/wneessen/go-mail/smtp"
@@ -23,6 +24,16 @@ type ntlm struct {
 // challengeMark is how a CHALLENGE begins: signature and type (MS-NLMP section 2.2.1.2).
 const challengeMark = "NTLMSSP\x00\x02\x00\x00\x00"
 
+// accountName writes the domain of DOMAIN\name in capitals. Its case means nothing, but it goes into the hash: Windows
+// takes it as it comes, Cyrus SASL in capitals whatever came.
+func accountName(user string) string {
+	domain, name, found := strings.Cut(user, `\`)
+	if !found {
+		return user
+	}
+	return strings.ToUpper(domain) + `\` + name
+}
+
 func (a *ntlm) Start(*gomail.ServerInfo) (mechanism string, initial []byte, err error) {
 	initial, err = a.negotiate()
 	return "NTLM", initial, err
@@ -39,7 +50,7 @@ func (a *ntlm) Next(said []byte, _ bool) ([]byte, error) {
 		return nil, errors.New("another challenge after the answer")
 	case bytes.HasPrefix(said, []byte(challengeMark)):
 		a.answered = true
-		return ntlmssp.NewAuthenticateMessage(said, a.user, a.password, nil)
+		return ntlmssp.NewAuthenticateMessage(said, accountName(a.user), a.password, nil)
 	case a.waited:
 		return nil, errors.New("not a challenge")
 	}

@@ -91,7 +91,7 @@ func TestNTLMNames(t *testing.T) {
 		`CORP\jörg`:        {"CORP", "jörg"},
 		"joerg@corp.test":  {"", "joerg@corp.test"},
 		"joerg":            {"", "joerg"},
-		`corp.test\a.b\ c`: {"corp.test", `a.b\ c`},
+		`corp.test\a.b\ c`: {"CORP.TEST", `a.b\ c`},
 	} {
 		a := &ntlm{user: name, password: "s3cret-pass"}
 		answer, err := a.Next(said, true)

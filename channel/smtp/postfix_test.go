@@ -1,10 +1,15 @@
 package smtp
 
 import (
+	"crypto/x509"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	gomail "github.com/wneessen/go-mail/smtp"
 
 	"heliograph/channel"
 	"heliograph/internal/postfixtest"
@@ -32,29 +37,112 @@ func openSender(t *testing.T, s *Settings) channel.Sender {
 	return sender
 }
 
-var postfixModes = []struct {
-	name     string
-	tls      postfixtest.TLS
-	security string
-	auth     []string
-}{
-	{"none, LOGIN", postfixtest.None, None, []string{"LOGIN"}},
-	{"STARTTLS, all", postfixtest.STARTTLS, TLS, postfixtest.AllMechanisms},
-	{"SSL, PLAIN", postfixtest.SSL, SSL, []string{"PLAIN"}},
-	{"STARTTLS, SCRAM", postfixtest.STARTTLS, TLS, []string{"SCRAM-SHA-256"}},
-	{"SSL, CRAM", postfixtest.SSL, SSL, []string{"CRAM-MD5"}},
+// postfixPorts are all ways to protect a connection with all ways to sign in.
+func postfixPorts() (ports []postfixtest.Options) {
+	for _, mode := range []postfixtest.TLS{postfixtest.None, postfixtest.STARTTLS, postfixtest.SSL} {
+		for _, mechanism := range postfixtest.AllMechanisms {
+			ports = append(ports, postfixtest.Options{TLS: mode, Auth: []string{mechanism}})
+		}
+	}
+	return ports
+}
+
+// TestPostfixSignsIn: each way to sign in over each way to protect the connection; then with a wrong password.
+func TestPostfixSignsIn(t *testing.T) {
+	ports := postfixPorts()
+	servers := postfixtest.StartAll(t, ports...)
+	for i, s := range servers {
+		mode := [...]string{None, TLS, SSL}[ports[i].TLS]
+		mechanism := ports[i].Auth[0]
+		t.Run(mode+" "+mechanism, func(t *testing.T) {
+			set := forPostfix(s, mode, func(s *Settings) { s.SPA = mechanism == "NTLM" })
+			to := strings.ToLower(mechanism) + "." + mode + "@x.test"
+			if got := openSender(t, set).Send(t.Context(), personal(to)); !got[0].Accepted {
+				t.Errorf("%s: %+v", inWords(got[0]), got[0].Failure)
+			}
+			set.Password = "not-the-password"
+			checkRefused(t, set, message.Credentials, "auth", "refused the user name or password: “535 5.7.8")
+		})
+	}
+	var to []string
+	for _, m := range servers[0].Messages(t, len(ports)) {
+		to = append(to, m.To)
+	}
+	if len(slices.Compact(to)) != len(ports) {
+		t.Errorf("not everyone got a mail: %s", to)
+	}
+}
+
+// TestPostfixNTLM: the forms of a user name, and both forms of the dialogue.
+func TestPostfixNTLM(t *testing.T) {
+	s := postfixtest.Start(t, postfixtest.Options{TLS: postfixtest.STARTTLS, Auth: []string{"NTLM"}})
+	for _, user := range []string{s.Username, s.Username + "@example.test", `example.test\` + s.Username, `CORP\` + s.Username} {
+		t.Run(user, func(t *testing.T) {
+			set := forPostfix(s, TLS, func(s *Settings) { s.SPA = true })
+			set.Username = user
+			report := set.Test(t.Context(), channel.Env{}, personal("ana@x.test")[0])
+			dialogue := strings.Join(report.Dialogue, "\n")
+			const want = "C: AUTH NTLM ****\nS: 334 ****\nC: ****\nS: 235 2.7.0"
+			if !report.OK || !strings.Contains(dialogue, want) || strings.Contains(dialogue, "TlRMTVNT") {
+				t.Errorf("%+v", report)
+			}
+		})
+	}
+	t.Run("after an empty 334", func(t *testing.T) {
+		srv, err := newServer(*forPostfix(s, TLS, func(s *Settings) { s.SPA = true }), channel.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv.SPA, srv.Authentication = false, false
+		session, err := srv.open(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.quit()
+		r, err := session.converse(waiting{&ntlm{user: s.Username, password: s.Password}})
+		if err != nil || r.code != 235 {
+			t.Errorf("%s, %v", r, err)
+		}
+	})
+	s.Messages(t, 4)
+}
+
+// waiting is a mechanism that lets the server speak first.
+type waiting struct{ gomail.Auth }
+
+func (w waiting) Start(info *gomail.ServerInfo) (string, []byte, error) {
+	name, _, err := w.Auth.Start(info)
+	return name, nil, err
 }
 
 func TestPostfix(t *testing.T) {
-	for _, mode := range postfixModes {
-		t.Run(mode.name, func(t *testing.T) {
-			s := postfixtest.Start(t, postfixtest.Options{TLS: mode.tls, Auth: mode.auth})
-			sender := openSender(t, forPostfix(s, mode.security))
-			batch := append(personal("ana@x.test", "unknown@x.test", "later@x.test"), group3()...)
-			batch[0].Subject, batch[0].Text = "Olá, Ana", "Bom dia!\n.\nçá €\n"
-			checkPostfix(t, sender.Send(t.Context(), batch))
-			checkDelivered(t, s.Messages(t, 3))
-		})
+	s := postfixtest.Start(t, postfixtest.Options{TLS: postfixtest.STARTTLS, Auth: postfixtest.AllMechanisms})
+	sender := openSender(t, forPostfix(s, TLS))
+	batch := append(personal("ana@x.test", "unknown@x.test", "later@x.test"), group3()...)
+	batch[0].Subject, batch[0].Text = "Olá, Ana", "Bom dia!\n.\nçá €\n"
+	checkPostfix(t, sender.Send(t.Context(), batch))
+	checkDelivered(t, s.Messages(t, 3))
+}
+
+// TestPostfixFiveOfSix: one refused recipient fails with the server's words, and the five others get the mail.
+func TestPostfixFiveOfSix(t *testing.T) {
+	s := postfixtest.Start(t, postfixtest.Options{})
+	set := forPostfix(s, None, func(s *Settings) {})
+	set.Authentication = false
+	got := openSender(t, set).Send(t.Context(), shared("1@x.test", "2@x.test", "3@x.test", "unknown@x.test", "4@x.test", "5@x.test"))
+	for i, o := range got {
+		if o.Accepted != (i != 3) || o.Accepted && o.ProviderID != got[0].ProviderID {
+			t.Errorf("recipient %d: %s", i, inWords(o))
+		}
+	}
+	const want = "The mail server does not know this address: “550 5.1.1 <unknown@x.test>: Recipient address rejected: User unknown in virtual mailbox table”."
+	if f := got[3].Failure; f == nil || f.Scope != message.RecipientFinal || f.Reason != message.MailboxUnknown || f.Detail != want {
+		t.Errorf("the refused one: %+v", f)
+	}
+	for i, m := range s.Messages(t, 5) {
+		if want := strconv.Itoa(i+1) + "@x.test"; m.To != want {
+			t.Errorf("mail %d is for %s, want %s", i, m.To, want)
+		}
 	}
 }
 
@@ -106,35 +194,55 @@ func checkDelivered(t *testing.T, mails []postfixtest.Message) {
 	}
 }
 
-// TestPostfixRefuses: what a wrong setting leads to, when mail is sent and when it is tested.
+// TestPostfixRefuses: what a wrong setting or a wrong server leads to, when mail is sent and when it is tested.
 func TestPostfixRefuses(t *testing.T) {
-	s := postfixtest.Start(t, postfixtest.Options{TLS: postfixtest.STARTTLS, Auth: postfixtest.AllMechanisms})
+	changed := func(change func(*x509.Certificate)) postfixtest.Options {
+		return postfixtest.Options{TLS: postfixtest.STARTTLS, Auth: postfixtest.AllMechanisms, Certificate: change}
+	}
+	expired := changed(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	expiredSSL := expired
+	expiredSSL.TLS = postfixtest.SSL
+	other := changed(func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{"other.test"}, nil })
+	stripped := changed(nil)
+	stripped.Config = []string{"smtpd_discard_ehlo_keywords = starttls"}
+	ports := postfixtest.StartAll(t, changed(nil), expired, expiredSSL, other, stripped)
 	for _, tt := range []struct {
 		name   string
+		port   int
 		change func(*Settings)
 		reason message.Reason
 		step   string
 		detail string
 	}{
-		{"wrong password", func(s *Settings) { s.Password = "not-the-password" }, message.Credentials, "auth", "refused the user name or password: “535 5.7.8"},
-		{"untrusted authority", func(s *Settings) { s.TrustedCA = "" }, message.TLS, "tls", "authority that is not trusted (CN=Test Authority)"},
-		{"another name", func(s *Settings) { s.Host = "0.0.0.0" }, message.TLS, "tls", "not for 0.0.0.0 but for localhost, mail.example.test, 127.0.0.1"},
-		{"SSL where STARTTLS is meant", func(s *Settings) { s.Security = SSL }, message.TLS, "tls", "does not speak TLS on this port"},
-		{"no TLS", func(s *Settings) { s.Security = None }, message.Credentials, "auth", "does not offer authentication"},
-		{"no TLS, no authentication", func(s *Settings) { s.Security, s.Authentication = None, false }, message.RefusedPolicy, "mail", "wants authentication or TLS"},
+		{"wrong password", 0, func(s *Settings) { s.Password = "not-the-password" }, message.Credentials, "auth", "refused the user name or password: “535 5.7.8"},
+		{"untrusted authority", 0, func(s *Settings) { s.TrustedCA = "" }, message.TLS, "tls", "authority that is not trusted (CN=Test Authority)"},
+		{"expired", 1, func(*Settings) {}, message.TLS, "tls", "The certificate expired on "},
+		{"expired, SSL", 2, func(s *Settings) { s.Security = SSL }, message.TLS, "tls", "The certificate expired on "},
+		{"another name", 3, func(*Settings) {}, message.TLS, "tls", "The certificate is not for 127.0.0.1 but for other.test."},
+		{"STARTTLS stripped", 4, func(*Settings) {}, message.TLS, "starttls", "does not offer STARTTLS on this port, and TLS is required"},
+		{"SSL where STARTTLS is meant", 0, func(s *Settings) { s.Security = SSL }, message.TLS, "tls", "does not speak TLS on this port"},
+		{"no TLS", 0, func(s *Settings) { s.Security = None }, message.Credentials, "auth", "does not offer authentication"},
+		{"no TLS, no authentication", 0, func(s *Settings) { s.Security, s.Authentication = None, false }, message.RefusedPolicy, "mail", "wants authentication or TLS"},
+		{"OAuth 2.0 where it is not known", 0, withOAuth, message.Credentials, "auth", "does not offer XOAUTH2, which OAuth 2.0 needs, only "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			set := forPostfix(s, TLS)
+			set := forPostfix(ports[tt.port], TLS)
 			tt.change(set)
-			got := openSender(t, set).Send(t.Context(), personal("a@x.test", "b@x.test"))
-			f := got[0].Failure
-			if f == nil || f.Scope != message.WholeServer || f.Reason != tt.reason || !strings.Contains(f.Detail, tt.detail) || got[1].Handed() {
-				t.Errorf("sent: %v, %+v", allInWords(got), f)
-			}
-			checkFailedTest(t, set, tt.step, tt.reason, tt.detail)
+			checkRefused(t, set, tt.reason, tt.step, tt.detail)
 		})
 	}
-	s.Messages(t, 0)
+	ports[0].Messages(t, 0)
+}
+
+// checkRefused sends and tests: both end with the same words, and nothing is handed over after the first mail.
+func checkRefused(t *testing.T, set *Settings, reason message.Reason, step, detail string) {
+	t.Helper()
+	got := openSender(t, set).Send(t.Context(), personal("a@x.test", "b@x.test"))
+	f := got[0].Failure
+	if f == nil || f.Scope != message.WholeServer || f.Reason != reason || !strings.Contains(f.Detail, detail) || got[1].Handed() {
+		t.Errorf("sent: %v, %+v", allInWords(got), f)
+	}
+	checkFailedTest(t, set, step, reason, detail)
 }
 
 func checkFailedTest(t *testing.T, set *Settings, step string, reason message.Reason, detail string) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,9 +13,8 @@ import (
 // mailUser is who owns the delivered mail: virtual(8) does not deliver as root.
 const mailUser = 65534 // nobody
 
-// masterCF lists the daemons. None is chrooted: everything lives in one directory.
+// masterCF lists the daemons besides those of the ports. None is chrooted: everything lives in one directory.
 const masterCF = `
-%s inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -71,122 +71,142 @@ const refused = `
 /^full@/    552 5.2.2 Mailbox full
 `
 
-// prepare makes the directories, the certificate and the password database.
-func (s *Server) prepare(o Options) error {
+// prepare makes the directories, the certificates and the password database.
+func (i *instance) prepare() error {
 	// The daemons drop root and must still reach their sockets and files.
-	if err := os.Chmod(s.dir, 0o755); err != nil {
+	if err := os.Chmod(i.dir, 0o755); err != nil {
 		return err
 	}
 	for _, name := range []string{"etc", "etc/sasl", "queue", "data", "mail"} {
-		if err := os.Mkdir(s.path(name), 0o755); err != nil {
+		if err := os.Mkdir(i.path(name), 0o755); err != nil {
 			return err
 		}
 	}
-	if err := os.Chown(s.path("mail"), mailUser, mailUser); err != nil {
+	if err := os.Chown(i.path("mail"), mailUser, mailUser); err != nil {
 		return err
 	}
-	if err := s.chownToPostfix("data"); err != nil {
+	if err := i.chownToPostfix("data"); err != nil {
 		return err
 	}
-	if err := s.issueCertificate(); err != nil {
-		return fmt.Errorf("certificate for Postfix: %w", err)
+	if err := i.issueCertificates(); err != nil {
+		return fmt.Errorf("certificates for Postfix: %w", err)
 	}
-	if len(o.Auth) == 0 {
-		return nil
-	}
-	return s.addUser(o)
+	return i.prepareSASL()
 }
 
-// configure writes Postfix's own files for a free port, and lets it make its queue.
-func (s *Server) configure(o Options) error {
-	port, err := freePort()
-	if err != nil {
-		return err
+// configure writes Postfix's own files for free ports, and lets it make its queue.
+func (i *instance) configure() error {
+	master := ""
+	for n, s := range i.ports {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		s.setPort(port)
+		master += s.service(i.wanted[n])
 	}
-	s.setPort(port)
 	files := map[string]string{
-		"etc/main.cf":   s.mainCF(o),
-		"etc/master.cf": fmt.Sprintf(masterCF, s.Addr),
+		"etc/main.cf":   fmt.Sprintf(mainCF, i.dir, filepath.Base(i.dir)),
+		"etc/master.cf": master + masterCF,
 		"etc/refused":   refused,
 	}
 	for name, text := range files {
-		if err := os.WriteFile(s.path(name), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(i.path(name), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
 	// Postfix waits until main.cf is two seconds old, lest it read half a file.
 	old := time.Now().Add(-time.Minute)
-	if err := os.Chtimes(s.path("etc/main.cf"), old, old); err != nil {
+	if err := os.Chtimes(i.path("etc/main.cf"), old, old); err != nil {
 		return err
 	}
-	return s.run("postfix", "-c", s.path("etc"), "check")
+	return i.run("postfix", "-c", i.path("etc"), "check")
 }
 
-func (s *Server) mainCF(o Options) string {
+// service is the smtpd of one port in master.cf, with all that is its own.
+func (s *Server) service(o Options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, mainCF, s.dir, filepath.Base(s.dir))
-	b.WriteString(s.tlsConfig(o.TLS))
-	b.WriteString(s.authConfig(o))
-	for _, line := range o.Config {
-		b.WriteString(line + "\n")
+	fmt.Fprintf(&b, "%s inet n - n - - smtpd\n", s.Addr)
+	for _, line := range slices.Concat(s.tlsConfig(), s.authConfig(o), o.Config) {
+		fmt.Fprintf(&b, "  -o { %s }\n", line)
 	}
 	return b.String()
 }
 
-func (s *Server) tlsConfig(mode TLS) string {
-	if mode == None {
-		return "smtpd_tls_security_level = none\n"
+func (s *Server) tlsConfig() []string {
+	if s.tls == None {
+		return []string{"smtpd_tls_security_level = none"}
 	}
-	text := "smtpd_tls_security_level = encrypt\nsmtpd_tls_chain_files = " + s.path("etc/server.pem") + "\n"
-	if mode == SSL {
-		text += "smtpd_tls_wrappermode = yes\n"
+	lines := []string{"smtpd_tls_security_level = encrypt", "smtpd_tls_chain_files = " + s.certificateFile()}
+	if s.tls == SSL {
+		lines = append(lines, "smtpd_tls_wrappermode = yes")
 	}
-	return text
+	return lines
 }
 
 // authConfig points at etc/sasl in two ways: Debian's Postfix ignores the setting
 // and always looks for sasl below the directory of main.cf.
-func (s *Server) authConfig(o Options) string {
+func (s *Server) authConfig(o Options) []string {
 	if len(o.Auth) == 0 {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf(`smtpd_sasl_auth_enable = yes
-smtpd_sasl_type = cyrus
-smtpd_sasl_path = smtpd
-cyrus_sasl_config_path = %s
-smtpd_sasl_local_domain = example.test
-smtpd_sasl_security_options = noanonymous
-# As on a submission port: who has not signed in is refused at RCPT.
-smtpd_client_restrictions = permit_sasl_authenticated, reject
-`, s.path("etc/sasl"))
+	return []string{
+		"smtpd_sasl_auth_enable = yes",
+		"smtpd_sasl_type = cyrus",
+		"smtpd_sasl_path = " + s.name,
+		"cyrus_sasl_config_path = " + s.path("etc/sasl"),
+		"smtpd_sasl_local_domain = " + realm,
+		"smtpd_sasl_security_options = noanonymous",
+		// As on a submission port: who has not signed in is refused at RCPT.
+		"smtpd_client_restrictions = permit_sasl_authenticated, reject",
+	}
 }
 
-// addUser makes Cyrus SASL's configuration and its database with the one user.
-func (s *Server) addUser(o Options) error {
-	database := s.path("etc/sasl/users")
-	config := fmt.Sprintf("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: %s\nmech_list: %s\n",
-		database, strings.Join(o.Auth, " "))
-	if err := os.WriteFile(s.path("etc/sasl/smtpd.conf"), []byte(config), 0o644); err != nil {
-		return err
+// realm is what the user's name in the password database ends with.
+const realm = "example.test"
+
+// prepareSASL makes Cyrus SASL's configuration for each port, and one database with
+// the one user.
+func (i *instance) prepareSASL() error {
+	database := i.path("etc/sasl/users")
+	needed := false
+	for n, s := range i.ports {
+		if len(i.wanted[n].Auth) == 0 {
+			continue
+		}
+		needed = true
+		config := fmt.Sprintf("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: %s\nmech_list: %s\n",
+			database, strings.Join(i.wanted[n].Auth, " "))
+		if err := os.WriteFile(i.path("etc/sasl/"+s.name+".conf"), []byte(config), 0o644); err != nil {
+			return err
+		}
 	}
+	if !needed {
+		return nil
+	}
+	return i.addUser(database)
+}
+
+func (i *instance) addUser(database string) error {
 	path, err := lookSbin("saslpasswd2")
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(path, "-p", "-c", "-f", database, "-u", "example.test", s.Username)
+	s := i.ports[0]
+	cmd := exec.Command(path, "-p", "-c", "-f", database, "-u", realm, s.Username)
 	cmd.Stdin = strings.NewReader(s.Password)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("adding the SASL user: %w\n%s", err, out)
 	}
-	return s.chownToPostfix("etc/sasl/users")
+	return i.chownToPostfix("etc/sasl/users")
 }
 
 // chownToPostfix gives a file to the user that the daemons run as.
-func (s *Server) chownToPostfix(name string) error {
-	return s.run("chown", "postfix", s.path(name))
+func (i *instance) chownToPostfix(name string) error {
+	return i.run("chown", "postfix", i.path(name))
 }
 
-func (s *Server) run(program string, args ...string) error {
+func (i *instance) run(program string, args ...string) error {
 	path, err := lookSbin(program)
 	if err != nil {
 		return err
@@ -194,7 +214,7 @@ func (s *Server) run(program string, args ...string) error {
 	cmd := exec.Command(path, args...)
 	cmd.Env = cleanEnv()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s%s", program, err, out, s.Log())
+		return fmt.Errorf("%s: %w\n%s%s", program, err, out, i.Log())
 	}
 	return nil
 }

@@ -1,9 +1,10 @@
 // Package postfixtest runs a real Postfix for tests of what sends mail.
 //
 // Simulated servers agree with the mind of whoever wrote them; Postfix with Cyrus
-// SASL is what stands at the other end in real life. Each [Server] has its own
-// configuration, queue, certificate and password database in a temporary directory
-// and listens on loopback; the system's own Postfix is neither read nor touched.
+// SASL is what stands at the other end in real life. Each has its own configuration,
+// queue, certificates and password database in a temporary directory and listens on
+// loopback; the system's own Postfix is neither read nor touched. A [Server] is one
+// of its ports: [StartAll] opens several, which may differ in TLS and mechanisms.
 //
 // Whatever the recipient's domain, mail is delivered into one mailbox that the test
 // reads with [Server.Messages], except for the addresses that are refused:
@@ -65,8 +66,12 @@ type Options struct {
 	// Auth lists the mechanisms that are offered, for example [AllMechanisms]; who
 	// has not signed in with one of them may send nothing. Empty: no AUTH at all.
 	Auth []string
-	// Config is added to main.cf, "name = value" each, and wins over the rest.
+	// Config is what its smtpd(8) reads besides, "name = value" each; it wins over
+	// the rest.
 	Config []string
+	// Certificate changes the server's certificate before it is signed; nil = it is
+	// as a good one should be.
+	Certificate func(*x509.Certificate)
 }
 
 // AllMechanisms are those of Cyrus SASL that Debian's packages bring and that mail
@@ -79,7 +84,7 @@ const (
 	stopGrace = 30 * time.Second
 )
 
-// Server is a running Postfix.
+// Server is a port of a running Postfix.
 type Server struct {
 	Host string // 127.0.0.1; the certificate is good for it and for localhost
 	Port int
@@ -91,8 +96,16 @@ type Server struct {
 	CAPEM  []byte         // certificate of the private authority, PEM
 	CAPool *x509.CertPool // the same, to be used as RootCAs
 
+	tls  TLS
+	name string // of its files
+	*instance
+}
+
+// instance is one Postfix with all its ports.
+type instance struct {
 	dir     string
-	tls     TLS
+	ports   []*Server
+	wanted  []Options // of the ports
 	process *child.Process
 	output  *child.Output
 }
@@ -100,27 +113,41 @@ type Server struct {
 // Start starts a server that runs until tb ends. If tb fails, the server's log is shown.
 func Start(tb testing.TB, o Options) *Server {
 	tb.Helper()
+	return StartAll(tb, o)[0]
+}
+
+// StartAll starts one Postfix with a port for each of the options. That takes as long
+// as starting one alone. The ports share the user, the authority, the log and the
+// mailbox: Messages of any of them are those of all.
+func StartAll(tb testing.TB, all ...Options) []*Server {
+	tb.Helper()
 	if testing.Short() {
 		tb.Skip("-short: a real Postfix is left out")
 	}
-	if err := requirements(o); err != nil {
+	if err := requirements(all); err != nil {
 		tb.Fatal(err)
 	}
-	s := &Server{Host: "127.0.0.1", Username: "courier", Password: rand.Text(), tls: o.TLS, output: &child.Output{}}
-	tb.Cleanup(func() { s.close(tb) })
-	if err := s.start(o); err != nil {
+	i := &instance{wanted: all, output: &child.Output{}}
+	password := rand.Text()
+	for n, o := range all {
+		i.ports = append(i.ports, &Server{
+			Host: "127.0.0.1", Username: "courier", Password: password, tls: o.TLS, name: fmt.Sprintf("smtpd%d", n), instance: i,
+		})
+	}
+	tb.Cleanup(func() { i.close(tb) })
+	if err := i.start(); err != nil {
 		tb.Fatal(err)
 	}
-	return s
+	return i.ports
 }
 
 // requirements says what is missing on this machine.
-func requirements(o Options) error {
+func requirements(all []Options) error {
 	if os.Getuid() != 0 {
 		return errors.New("a real Postfix starts as root only, and this test does not run as root")
 	}
 	programs := []string{"postconf", "postfix"}
-	if len(o.Auth) > 0 {
+	if slices.ContainsFunc(all, func(o Options) bool { return len(o.Auth) > 0 }) {
 		programs = append(programs, "saslpasswd2")
 	}
 	for _, program := range programs {
@@ -139,19 +166,19 @@ func lookSbin(program string) (string, error) {
 	return exec.LookPath("/usr/sbin/" + program)
 }
 
-func (s *Server) start(o Options) error {
+func (i *instance) start() error {
 	var err error
-	if s.dir, err = os.MkdirTemp("", "heliograph-postfix-"); err != nil {
+	if i.dir, err = os.MkdirTemp("", "heliograph-postfix-"); err != nil {
 		return fmt.Errorf("directory for Postfix: %w", err)
 	}
-	if err := s.prepare(o); err != nil {
+	if err := i.prepare(); err != nil {
 		return err
 	}
-	for range 5 { // another process may take the port that was free
-		if err = s.configure(o); err != nil {
+	for range 5 { // another process may take a port that was free
+		if err = i.configure(); err != nil {
 			return err
 		}
-		if err = s.boot(); !errors.Is(err, errPortTaken) {
+		if err = i.boot(); !errors.Is(err, errPortTaken) {
 			return err
 		}
 	}
@@ -168,64 +195,67 @@ var errPortTaken = errors.New("the port is taken")
 const supervise = `set -m; "$@" & master=$!; trap 'kill $master' TERM; wait $master; wait $master`
 
 // boot runs the master and waits for its greeting.
-func (s *Server) boot() error {
+func (i *instance) boot() error {
 	daemons, err := postconf("daemon_directory")
 	if err != nil {
 		return err
 	}
 	// -d: stay in the foreground.
-	cmd := exec.Command("bash", "-c", supervise, "bash", filepath.Join(daemons, "master"), "-c", s.path("etc"), "-d")
-	cmd.Dir = s.dir
+	cmd := exec.Command("bash", "-c", supervise, "bash", filepath.Join(daemons, "master"), "-c", i.path("etc"), "-d")
+	cmd.Dir = i.dir
 	cmd.Env = cleanEnv()
-	cmd.Stdout, cmd.Stderr = s.output, s.output
+	cmd.Stdout, cmd.Stderr = i.output, i.output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the test's to handle
 	process, err := child.Start(cmd, syscall.SIGTERM)
 	if err != nil {
 		return err
 	}
-	if err := s.awaitGreeting(process); err != nil {
+	if err := i.awaitGreeting(process); err != nil {
 		return errors.Join(err, process.Stop(syscall.SIGTERM, stopGrace))
 	}
-	s.process = process
+	i.process = process
 	return nil
 }
 
-func (s *Server) awaitGreeting(process *child.Process) error {
+func (i *instance) awaitGreeting(process *child.Process) error {
 	ctx, cancel := context.WithTimeout(context.Background(), bootTime)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := s.greet(ctx)
+		err := i.ports[0].greet(ctx) // they all listen before one of them greets
 		if err == nil {
 			return nil
 		}
 		// A master goes on without the daemon that cannot start.
-		if log := s.Log(); strings.Contains(log, "fatal: ") {
-			return s.bootFailure(log)
+		if log := i.Log(); strings.Contains(log, "fatal: ") {
+			return i.bootFailure(log)
 		}
 		select {
 		case <-process.Done():
-			return s.bootFailure(s.Log())
+			return i.bootFailure(i.Log())
 		case <-ctx.Done():
-			return fmt.Errorf("postfix does not greet after %v: %w\n%s", bootTime, err, s.Log())
+			return fmt.Errorf("postfix does not greet after %v: %w\n%s", bootTime, err, i.Log())
 		case <-tick.C:
 		}
 	}
 }
 
-func (s *Server) bootFailure(log string) error {
+func (i *instance) bootFailure(log string) error {
 	if strings.Contains(log, "Address already in use") {
-		os.Remove(s.path("log"))
+		os.Remove(i.path("log"))
 		return errPortTaken
 	}
 	return errors.New("postfix does not start:\n" + log)
 }
 
 // greet connects and reads the greeting; it must name this very server, because
-// behind the port there could be that of a quicker process.
+// behind the port there could be that of a quicker process. Whether the certificate
+// is any good is the test's business.
 func (s *Server) greet(ctx context.Context) error {
-	conn, err := s.dial(ctx)
+	config := s.TLSConfig()
+	config.InsecureSkipVerify = true
+	conn, err := s.dialWith(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -241,29 +271,29 @@ func (s *Server) greet(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) close(tb testing.TB) {
-	if s.process != nil {
-		if err := s.process.Stop(syscall.SIGTERM, stopGrace); err != nil {
+func (i *instance) close(tb testing.TB) {
+	if i.process != nil {
+		if err := i.process.Stop(syscall.SIGTERM, stopGrace); err != nil {
 			tb.Error(err)
 		}
 	}
 	if tb.Failed() {
-		tb.Logf("Postfix's log:\n%s", s.Log())
+		tb.Logf("Postfix's log:\n%s", i.Log())
 	}
-	if s.dir != "" {
-		if err := os.RemoveAll(s.dir); err != nil {
+	if i.dir != "" {
+		if err := os.RemoveAll(i.dir); err != nil {
 			tb.Error(err)
 		}
 	}
 }
 
 // Log is what the server has logged so far.
-func (s *Server) Log() string {
-	logged, _ := os.ReadFile(s.path("log"))
-	return s.output.String() + string(logged)
+func (i *instance) Log() string {
+	logged, _ := os.ReadFile(i.path("log"))
+	return i.output.String() + string(logged)
 }
 
-func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }
+func (i *instance) path(name string) string { return filepath.Join(i.dir, name) }
 
 // Message is one delivered mail, for one recipient: a mail to three recipients is
 // delivered three times.
@@ -278,16 +308,16 @@ func (m Message) Parse() (*mail.Message, error) { return mail.ReadMessage(bytes.
 
 // Messages waits until n mails have been delivered and returns them, ordered by
 // recipient and then by time. More or fewer than n are a failure of tb.
-func (s *Server) Messages(tb testing.TB, n int) []Message {
+func (i *instance) Messages(tb testing.TB, n int) []Message {
 	tb.Helper()
 	deadline := time.Now().Add(mailTime)
 	for {
-		files, err := filepath.Glob(s.path("mail/inbox/new/*"))
+		files, err := filepath.Glob(i.path("mail/inbox/new/*"))
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if len(files) >= n && s.queueEmpty() {
-			return s.read(tb, n)
+		if len(files) >= n && i.queueEmpty() {
+			return i.read(tb, n)
 		}
 		if time.Now().After(deadline) {
 			tb.Fatalf("%d mails delivered within %v, want %d", len(files), mailTime, n)
@@ -297,10 +327,10 @@ func (s *Server) Messages(tb testing.TB, n int) []Message {
 }
 
 // queueEmpty says that nothing that was accepted is still on its way.
-func (s *Server) queueEmpty() bool {
+func (i *instance) queueEmpty() bool {
 	for _, queue := range []string{"maildrop", "incoming", "active"} {
 		waiting := false
-		filepath.WalkDir(s.path("queue/"+queue), func(_ string, d os.DirEntry, err error) error {
+		filepath.WalkDir(i.path("queue/"+queue), func(_ string, d os.DirEntry, err error) error {
 			waiting = waiting || err == nil && d.Type().IsRegular()
 			return nil
 		})
@@ -311,9 +341,9 @@ func (s *Server) queueEmpty() bool {
 	return true
 }
 
-func (s *Server) read(tb testing.TB, n int) []Message {
+func (i *instance) read(tb testing.TB, n int) []Message {
 	tb.Helper()
-	files, err := filepath.Glob(s.path("mail/inbox/new/*"))
+	files, err := filepath.Glob(i.path("mail/inbox/new/*"))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -322,8 +352,8 @@ func (s *Server) read(tb testing.TB, n int) []Message {
 	}
 	slices.SortFunc(files, byTime)
 	messages := make([]Message, n)
-	for i, file := range files {
-		if messages[i], err = readMessage(file); err != nil {
+	for k, file := range files {
+		if messages[k], err = readMessage(file); err != nil {
 			tb.Fatalf("reading a delivered mail: %v", err)
 		}
 	}
