@@ -2,6 +2,7 @@ package courier_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -86,7 +87,7 @@ func newHouse(t *testing.T, url string) *house {
 	ctx := t.Context()
 	h := &house{T: t, peers: &peers{}, clock: &clock{}, logs: &logs{}}
 	logger := slog.New(slog.NewTextHandler(h.logs, nil))
-	providers := []channel.Provider{h.peers.provider("smtp", message.SMTP), h.peers.provider("apns", message.Push), h.peers.provider("fcm", message.Push)}
+	providers := []channel.Provider{h.peers.provider("smtp", message.SMTP), h.peers.provider("apns", message.Push), h.peers.provider("fcm", message.Push), h.peers.provider("sms", message.SMS)}
 	var err error
 	h.store, err = store.Open(ctx, url, store.Options{Now: h.clock.Now, Providers: providers})
 	h.must(err)
@@ -220,16 +221,18 @@ func (h *house) count(n message.Notification, c message.Channel, s message.State
 
 // peers are fake servers: they accept everything unless an answer was set for an address.
 type peers struct {
-	mu      sync.Mutex
-	got     []message.Message
-	answers map[string][]message.Outcome // by address; the last one stays
-	handed  chan struct{}                // not nil: a signal for each message
-	waitFor chan struct{}                // not nil: nothing is answered before it is closed
+	mu           sync.Mutex
+	got          []message.Message
+	answers      map[string][]message.Outcome // by address; the last one stays
+	handed       chan struct{}                // not nil: a signal for each message
+	rate, rateUS float64                      // of text messages a second; 0 = as fast as can be
+
+	waitFor chan struct{} // not nil: nothing is answered before it is closed
 }
 
 func (p *peers) provider(kind string, c message.Channel) channel.Provider {
 	return channel.Provider{
-		Kind: kind, Title: kind, Channel: c, Batch: 500, Workers: 2,
+		Kind: kind, Title: kind, Channel: c, Batch: 500, Workers: 2, Costly: c == message.SMS,
 		Default: func() channel.Settings { return &settings{peers: p, kind: kind} },
 	}
 }
@@ -295,8 +298,31 @@ func (s *settings) Open(channel.Env) (channel.Sender, error) {
 	return s.peers, nil
 }
 
+// Number is the SMS gateway's: numbers without a country are French.
+func (s *settings) Number(written string) (string, error) {
+	number := strings.ReplaceAll(written, " ", "")
+	if national, ok := strings.CutPrefix(number, "0"); ok {
+		number = "+33" + national
+	}
+	if !fleet.ValidNumber(number) {
+		return "", errors.New("not a number")
+	}
+	return number, nil
+}
+
+// Rate is the SMS gateway's, slower for +1.
+func (s *settings) Rate(address string) float64 {
+	switch {
+	case s.kind != "sms":
+		return 0
+	case strings.HasPrefix(address, "+1"):
+		return s.peers.rateUS
+	}
+	return s.peers.rate
+}
+
 func (s *settings) Route() channel.Route {
-	if s.kind == "smtp" {
+	if s.kind == "smtp" || s.kind == "sms" {
 		return channel.Route{Host: "mail.example.com"}
 	}
 	return channel.Route{Host: "push.example.com", App: "com.example.app", Environment: "production"}

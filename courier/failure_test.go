@@ -112,7 +112,7 @@ func TestServerInTroublePausesItselfAndNobodyElse(t *testing.T) {
 		n = h.until(n, "push is out and mail paused", func(n message.Notification) bool {
 			s, err := h.store.Server(h.Context(), server.ID)
 			h.must(err)
-			return n.Counts[message.Push][message.Sent] == 5 && s.Pause != nil
+			return n.Counts[message.Push][message.Sent] == 5 && n.Counts[message.SMTP][message.Queued] == 5 && s.Pause != nil
 		})
 		h.count(n, message.SMTP, message.Queued, 5)
 		paused, err := h.store.Server(h.Context(), server.ID)

@@ -55,6 +55,7 @@ type Store interface {
 	ActivateServer(ctx context.Context, id string) (channel.Server, error)
 	DeleteServer(ctx context.Context, id string) error
 	ProbeNow(ctx context.Context, id string) (channel.Server, error)
+	Setting(ctx context.Context, name string) (string, error)
 }
 
 // Idempotency makes a request that comes again be answered as the first time. Answer writes the reply to it, which is

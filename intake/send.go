@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"heliograph/access"
+	"heliograph/carrier"
 	"heliograph/courier"
 	"heliograph/fleet"
 	"heliograph/message"
@@ -147,10 +148,16 @@ func (d *Door) checkServers(ctx context.Context, c template.Content) (list []Pro
 	if c.SMTP != nil && !active[message.SMTP] {
 		list = append(list, Problem{"/ad_hoc/smtp", "no SMTP server is active"})
 	}
-	if c.SMS != nil && !active[message.SMS] {
+	if c.SMS != nil && !active[message.SMS] && !d.byCarrier(ctx, active[message.SMTP]) {
 		list = append(list, Problem{"/ad_hoc/sms", "no SMS gateway is set up"})
 	}
 	return list, nil
+}
+
+// byCarrier reports whether text messages can go by the carriers' mail gateways.
+func (d *Door) byCarrier(ctx context.Context, mail bool) bool {
+	use, err := d.store.Setting(ctx, carrier.Setting)
+	return err == nil && mail && (carrier.Use(use) == carrier.NoSMSGateway || carrier.Use(use) == carrier.Preferred)
 }
 
 // Preview says what an audience comes to.

@@ -143,7 +143,8 @@ CREATE TABLE carrier_gateways (
     country BINTEXT NOT NULL,
     prefix  TEXT NOT NULL DEFAULT '',
     ends_on BIGINT NOT NULL DEFAULT 0,
-    note    TEXT NOT NULL DEFAULT ''
+    note    TEXT NOT NULL DEFAULT '',
+    UNIQUE (carrier, domain)
 );
 
 CREATE TABLE notifications (
