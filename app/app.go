@@ -130,6 +130,9 @@ func (a *App) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	a.drain()
+	if a.courier != nil { // first of all, so that it ends while the listeners are closed
+		a.courier.Drain()
+	}
 	var errs []error
 	for len(a.undo) > 0 {
 		last := a.undo[len(a.undo)-1]

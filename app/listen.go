@@ -21,6 +21,8 @@ const (
 	writeTime  = time.Minute
 	idleTime   = 2 * time.Minute
 	maxHeader  = 64 << 10 // bytes
+
+	requestsTime = 5 * time.Second // of a stop, for requests to end: the rest of its time is for messages on the wire
 )
 
 // listen opens the listeners and begins to answer.
@@ -87,12 +89,14 @@ func (a *App) serve(what string, listener net.Listener, handler http.Handler) {
 		}
 	}()
 	a.onStop(what, func(ctx context.Context) error {
-		err := server.Shutdown(ctx)
-		if err != nil {
+		ctx, cancel := context.WithTimeout(ctx, requestsTime)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			a.log.Warn("a request was cut off by the stop", "listener", what)
 			server.Close() //nolint:errcheck // what is left is cut off
 		}
 		<-done
-		return err
+		return nil
 	})
 }
 

@@ -105,8 +105,11 @@ func (a *App) startWork(ctx context.Context) error {
 
 func (a *App) stopJobs(ctx context.Context) error {
 	a.working.Store(false)
-	a.courier.Drain()
-	return a.engine.Stop(ctx)
+	err := a.engine.Stop(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("a server did not answer in time: what it had been given goes again, under the same identity, after the next start")
+	}
+	return err
 }
 
 // FirstAdministrator is the account that a first start makes.

@@ -68,8 +68,8 @@ func newCrash(t *testing.T, c crash, database string) *scene {
 	return s
 }
 
-func (s *scene) startServe() {
-	args := []string{"serve", "--data", s.data, "--listen", "127.0.0.1:0", "--listen-metrics", "127.0.0.1:0"}
+func (s *scene) startServe(more ...string) {
+	args := append([]string{"serve", "--data", s.data, "--listen", "127.0.0.1:0", "--listen-metrics", "127.0.0.1:0"}, more...)
 	if s.database != "" {
 		args = append(args, "--database", s.database)
 	}
@@ -101,6 +101,20 @@ func (s *scene) makeToken() string {
 func (s *scene) run() {
 	s.setUp()
 	s.slowDown()
+	id := s.send()
+	for i := range s.kills {
+		s.reach((i*2*s.devices + s.random.IntN(2*s.devices)) / s.kills)
+		<-time.After(time.Duration(s.random.IntN(2*s.delayMS)) * time.Millisecond)
+		s.serve.kill()
+		s.startServe()
+	}
+	repeats := s.check(s.waitDone(id))
+	s.t.Logf("%d messages, %d kills, %d repeats", 2*s.devices, s.kills, repeats)
+	s.serve.stop()
+}
+
+// send sends a push and a mail to everybody.
+func (s *scene) send() (id string) {
 	n := s.api.call(http.StatusAccepted, "POST", "/notifications", object{
 		"audience": object{"all": true},
 		"ad_hoc": object{
@@ -108,12 +122,7 @@ func (s *scene) run() {
 			"smtp": object{"subject": "For ${user.displayname}", "message": "Hello ${user.displayname}"},
 		},
 	}).body
-	for i := range s.kills {
-		s.killAfter((i*2*s.devices + s.random.IntN(2*s.devices)) / s.kills)
-		s.startServe()
-	}
-	s.check(s.waitDone(text(n, "id")))
-	s.serve.stop()
+	return text(n, "id")
 }
 
 func (s *scene) setUp() {
@@ -180,13 +189,11 @@ func (s *scene) received() (sum int) {
 	return sum
 }
 
-// killAfter kills the process once so many messages have arrived, and a random moment later.
-func (s *scene) killAfter(messages int) {
+// reach waits until so many messages have arrived.
+func (s *scene) reach(messages int) {
 	if !eventually(func() bool { return s.received() >= messages }) {
 		s.t.Fatalf("only %d of %d messages arrived within %v:\n%s", s.received(), messages, patience, s.serve.output)
 	}
-	<-time.After(time.Duration(s.random.IntN(2*s.delayMS)) * time.Millisecond)
-	s.serve.kill()
 }
 
 // rescueTime is how long a notification may take, even where a killed node's jobs had to wait for another to be sure.
@@ -204,18 +211,18 @@ func (s *scene) waitDone(id string) object {
 	return nil
 }
 
-// check wants every delivery sent, every message received, and repeats to be recognisable as such.
-func (s *scene) check(n object) {
+// check wants every delivery sent, every message received, and repeats to be recognisable as such. It counts them.
+func (s *scene) check(n object) (repeats int) {
 	if want := 2 * s.devices; n["recipients"] != float64(want) || count(n, "sent") != want {
 		s.t.Errorf("recipients %v, counts %v; want %d sent", n["recipients"], n["counts"], want)
 	}
-	repeats := s.identities("apns", func(i object) (string, string) { return text(i, "token"), text(i, "headers", "apns-id") }, (s.devices+1)/2)
+	repeats = s.identities("apns", func(i object) (string, string) { return text(i, "token"), text(i, "headers", "apns-id") }, (s.devices+1)/2)
 	repeats += s.identities("fcm", func(i object) (string, string) { return text(i, "token"), text(i, "message", "data", "id") }, s.devices/2)
 	repeats += s.identities("inbox", func(i object) (string, string) {
 		to, _ := list(i["recipients"])[0].(string)
 		return to, text(i, "headers", "message-id")
 	}, s.devices)
-	s.t.Logf("%d messages, %d kills, %d repeats", 2*s.devices, s.kills, repeats)
+	return repeats
 }
 
 // identities wants so many receivers in a history, each with one identity, and counts what came more than once.
