@@ -37,11 +37,12 @@ type Options struct {
 	Logger    *slog.Logger       // nil = silent
 	Providers []channel.Provider // how to open each kind of server
 	Env       channel.Env
-	Observer  Observer         // nil = nobody counts
-	Now       func() time.Time // nil = the machine's clock
-	Random    func() float64   // nil = math/rand; jitter of back-offs
-	Location  *time.Location   // the organisation's time zone; nil = UTC
-	Tick      time.Duration    // how often to look for what is due; 0 = a second
+	Callback  func(server string) string // where a server's service posts receipts; nil = nowhere
+	Observer  Observer                   // nil = nobody counts
+	Now       func() time.Time           // nil = the machine's clock
+	Random    func() float64             // nil = math/rand; jitter of back-offs
+	Location  *time.Location             // the organisation's time zone; nil = UTC
+	Tick      time.Duration              // how often to look for what is due; 0 = a second
 }
 
 // Observer counts what happens, for metrics.

@@ -8,6 +8,7 @@ import (
 
 	"heliograph/carrier"
 	"heliograph/channel"
+	"heliograph/channel/gsm"
 	"heliograph/fleet"
 	"heliograph/message"
 	"heliograph/notice"
@@ -80,15 +81,19 @@ func (r routes) SMS(who fleet.Recipient, written string) notice.Hop {
 	return notice.Hop{Address: number, Reason: message.Unsupported, Detail: "No SMS gateway is active"}
 }
 
-// number writes a number as E.164: the SMS gateway's country is the default, else the one of the device's carrier.
+// number writes a number as E.164. The country of one that is written without is the SMS gateway's, else the one of the
+// gateway of the device's carrier.
 func (r routes) number(gateway channel.Server, who fleet.Recipient, written string) (string, error) {
 	if n, ok := gateway.Settings.(channel.Numbered); ok {
 		return n.Number(written)
 	}
-	if fleet.ValidNumber(written) {
-		return written, nil
+	country := ""
+	for _, g := range r.gateways {
+		if who.Device != nil && g.Serves(who.Device.Carrier) {
+			country = g.Country
+		}
 	}
-	return "", errors.New("it has no country code, and no SMS gateway says which country is meant")
+	return gsm.Number(written, country)
 }
 
 func (r routes) byCarrier(who fleet.Recipient, number string) (notice.Hop, bool) {

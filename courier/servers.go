@@ -60,7 +60,11 @@ func (s *servers) opened(server channel.Server) (*open, error) {
 		}
 	}
 	if server.Settings != nil { // a deleted server has none left
-		sender, err := server.Settings.Open(s.options.Env)
+		env := s.options.Env
+		if s.options.Callback != nil {
+			env.Callback = s.options.Callback(server.ID)
+		}
+		sender, err := server.Settings.Open(env)
 		if err != nil {
 			return nil, fmt.Errorf("opening server %s: %w", server.Name, err)
 		}

@@ -31,6 +31,7 @@ type Options struct {
 	Env       channel.Env
 	Now       func() time.Time // nil = the machine's clock
 	Location  *time.Location   // the organisation's time zone; nil = UTC
+	NotFound  error            // what the store says of an object that is not there; nil = it says nothing of the kind
 }
 
 // Store is what the door needs to read and to remember. Each method that writes is one transaction.
@@ -56,6 +57,10 @@ type Store interface {
 	DeleteServer(ctx context.Context, id string) error
 	ProbeNow(ctx context.Context, id string) (channel.Server, error)
 	Setting(ctx context.Context, name string) (string, error)
+
+	// HookSecret is the secret part of the address where a server's service posts receipts.
+	HookSecret(server string) string
+	SaveReceipt(ctx context.Context, server int64, r channel.Receipt) error
 }
 
 // Idempotency makes a request that comes again be answered as the first time. Answer writes the reply to it, which is

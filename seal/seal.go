@@ -29,6 +29,7 @@ type Purpose string
 const (
 	PushToken Purpose = "push-token"
 	Server    Purpose = "server-settings"
+	Hook      Purpose = "hook-address"
 )
 
 const keySize = 32 // AES-256, and HMAC-SHA-256 as wide as its output

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -307,4 +308,10 @@ func answered(ctx context.Context, tx Tx, key int64, when time.Time, answer stri
 	_, err := tx.Exec(ctx, `UPDATE servers SET answered_at = $2, answer = $3 WHERE key = $1 AND (answered_at < $4 OR answer <> $3)`,
 		key, ms(when), answer, ms(when)-1000)
 	return err
+}
+
+// HookSecret is the secret part of the address where a server's service posts receipts. It follows from the key file, so
+// nothing is stored.
+func (s *Store) HookSecret(server string) string {
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(s.keys.Hash(seal.Hook, []byte(server)))[:26]
 }
