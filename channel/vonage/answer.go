@@ -117,7 +117,9 @@ func (w *word) UnmarshalJSON(raw []byte) error {
 	if len(raw) > 0 && raw[0] == '"' {
 		return json.Unmarshal(raw, (*string)(w))
 	}
-	*w = word(bytes.Trim(raw, "\x00"))
+	if *w = word(raw); *w == "null" {
+		*w = ""
+	}
 	return nil
 }
 

@@ -44,6 +44,7 @@ func newWire(s Settings) (*wire, error) {
 	w.transport = &http.Transport{
 		DialContext:            w.dial,
 		DialTLSContext:         w.dialer.DialTLS,
+		MaxConnsPerHost:        2 * widest, // as many as both lanes can use
 		MaxIdleConnsPerHost:    2 * widest,
 		IdleConnTimeout:        idle,
 		MaxResponseHeaderBytes: maxAnswer,
