@@ -149,7 +149,7 @@ func (f *fakeServers) fill(s channel.Server, in intake.ServerInput) (channel.Ser
 			}
 		}
 	}
-	maps.Copy(merged, in.Settings)
+	maps.Copy(merged, channel.Flat(provider.Fields, in.Settings))
 	nested, err := merged.Nested()
 	if err != nil {
 		return s, err

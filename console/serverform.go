@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -105,55 +104,13 @@ func (f *serverForm) fill(s channel.Server) error {
 	return nil
 }
 
-// settingAt finds a setting by its field's name, whose dots lead into objects; nil when it is not there.
-func settingAt(view map[string]any, name string) any {
-	if value, has := view[name]; has {
-		return value
-	}
-	outer, inner, nested := strings.Cut(name, ".")
-	raw, is := view[outer].(json.RawMessage)
-	if !nested || !is {
-		return nil
-	}
-	var object map[string]json.RawMessage
-	if json.Unmarshal(raw, &object) != nil {
-		return nil
-	}
-	within := map[string]any{}
-	for key, value := range object {
-		within[key] = value
-	}
-	return settingAt(within, inner)
-}
-
-// putSetting puts a value where settingAt finds it.
-func putSetting(settings map[string]any, name string, value json.RawMessage) {
-	outer, inner, nested := strings.Cut(name, ".")
-	if !nested {
-		settings[name] = value
-		return
-	}
-	object, is := settings[outer].(map[string]any)
-	if !is {
-		object = map[string]any{}
-		settings[outer] = object
-	}
-	putSetting(object, inner, value)
-}
-
 // written is a value of JSON as a form shows it.
-func written(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case json.RawMessage:
-		var text string
-		if json.Unmarshal(v, &text) == nil {
-			return text
-		}
-		return string(v)
+func written(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return text
 	}
-	return fmt.Sprint(v)
+	return string(raw)
 }
 
 // read takes what was typed. Values that the form follows are settled here when no script did it.
@@ -205,8 +162,8 @@ func (f *serverForm) follow(field channel.Field, r *http.Request) {
 func (f *serverForm) input(ctx context.Context) (intake.ServerInput, []problem) {
 	in := intake.ServerInput{
 		Kind: f.Provider.Kind, Name: f.Values[fieldName], Description: f.Values[fieldDescription],
+		Settings: channel.Values{},
 	}
-	settings := map[string]any{}
 	var bad []problem
 	for _, field := range f.Provider.Fields {
 		value, err := f.value(field)
@@ -215,21 +172,10 @@ func (f *serverForm) input(ctx context.Context) (intake.ServerInput, []problem) 
 			continue
 		}
 		if value != nil {
-			putSetting(settings, field.Name, value)
+			in.Settings[field.Name] = value
 		}
 	}
-	in.Settings = marshalEach(settings)
 	return in, bad
-}
-
-func marshalEach(settings map[string]any) map[string]json.RawMessage {
-	each := map[string]json.RawMessage{}
-	for name, value := range settings {
-		if raw, err := json.Marshal(value); err == nil { // objects of what was marshalled before
-			each[name] = raw
-		}
-	}
-	return each
 }
 
 func (f *serverForm) value(field channel.Field) (json.RawMessage, error) {
@@ -265,7 +211,7 @@ func (f *serverForm) problemsOf(ctx context.Context, err error) ([]problem, int)
 }
 
 func (f *serverForm) place(ctx context.Context, p intake.Problem) problem {
-	name := strings.ReplaceAll(strings.TrimPrefix(p.Pointer, "/"), "/", ".")
+	name := fieldOf(p.Pointer)
 	if name == fieldName || name == fieldDescription || slices.ContainsFunc(f.Provider.Fields, func(x channel.Field) bool { return x.Name == name }) {
 		return problem{name, f.label(ctx, name), standAlone(f.label(ctx, name), p.Detail)}
 	}
