@@ -3,6 +3,8 @@ module heliograph
 go 1.26.8
 
 require (
+	github.com/nyaruka/phonenumbers v1.8.1
+	github.com/Azure/go-ntlmssp v0.1.1
 	github.com/a-h/templ v0.3.977
 	github.com/alecthomas/kong v1.17.0
 	github.com/alexedwards/scs/v2 v2.9.0
