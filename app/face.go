@@ -9,12 +9,14 @@ import (
 	"heliograph/api"
 	"heliograph/channel/all"
 	"heliograph/console"
+	"heliograph/hook"
 )
 
 // passwordsAtOnce bounds the memory that signing in may take: 64 MiB for each password that is being compared.
 const passwordsAtOnce = 2
 
-// face is everything on the console's listener: health at the root, the API below /api/, pages for the rest.
+// face is everything on the console's listener: health at the root, the API below /api/, what services post below
+// /hooks/, pages for the rest.
 func (a *App) face() (http.Handler, error) {
 	rest := api.New(api.Options{
 		Store: a.store, Door: a.door, Providers: all.Providers,
@@ -26,6 +28,7 @@ func (a *App) face() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/", rest)
+	mux.Handle("/hooks/", hook.New(a.door, a.log.With("part", "hook")))
 	mux.Handle("/", pages)
 	a.health(mux)
 	return mux, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 
 	"heliograph/access"
 	"heliograph/channel/all"
@@ -74,12 +75,15 @@ func (a *App) wire() error {
 		Logger:    a.log.With("part", "courier"),
 		Providers: all.Providers,
 		Observer:  a.metrics,
+		Callback:  a.callback,
 	})
 	registerWorkers(a.engine, a.courier)
 	if err := a.engine.Open(); err != nil {
 		return err
 	}
-	a.door = intake.New(a.store, intake.Options{Logger: a.log.With("part", "intake"), Providers: all.Providers})
+	a.door = intake.New(a.store, intake.Options{
+		Logger: a.log.With("part", "intake"), Providers: all.Providers, NotFound: store.ErrNotFound,
+	})
 	return nil
 }
 
@@ -159,6 +163,16 @@ func (a *App) origin() string {
 		return a.options.PublicURL
 	}
 	return a.addr.Console
+}
+
+// callback is where the service of a server posts receipts; empty in a process that does not know under which address
+// people reach the console.
+func (a *App) callback(server string) string {
+	origin := strings.TrimSuffix(a.origin(), "/")
+	if origin == "" {
+		return ""
+	}
+	return origin + "/hooks/vonage/" + a.store.HookSecret(server)
 }
 
 // secure reports whether people reach the console over TLS.
