@@ -3,6 +3,7 @@ package postfixtest
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -229,4 +230,25 @@ type foreign struct{ gomail.Auth }
 
 func (f foreign) Start(info *smtp.ServerInfo) (string, []byte, error) {
 	return f.Auth.Start(&gomail.ServerInfo{Name: info.Name, TLS: info.TLS, Auth: info.Auth})
+}
+
+// TestPortsDiffer: one Postfix, with ports that protect and certify themselves in their own way and share the mail.
+func TestPortsDiffer(t *testing.T) {
+	expired := func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
+	ports := StartAll(t, Options{}, Options{TLS: SSL, Auth: []string{"NTLM"}}, Options{TLS: SSL, Certificate: expired})
+	plain, secured := client(t, ports[0]), client(t, ports[1])
+	if ok, _ := plain.Extension("AUTH"); ok {
+		t.Error("AUTH is offered where none was asked for")
+	}
+	if _, offered := secured.Extension("AUTH"); offered != "NTLM" {
+		t.Errorf("AUTH offers %q, want NTLM alone", offered)
+	}
+	var invalid x509.CertificateInvalidError
+	if conn, err := ports[2].dial(t.Context()); !errors.As(err, &invalid) || invalid.Reason != x509.Expired {
+		t.Errorf("an expired certificate was taken: %v, %v", conn, err)
+	}
+	plain.send(t, "from@example.test", []string{"ann@example.test"}, "Subject: x\r\n\r\ny\r\n")
+	if got := ports[1].Messages(t, 1); got[0].To != "ann@example.test" {
+		t.Errorf("the other port's mail: %+v", got)
+	}
 }
