@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
 	"heliograph/access"
@@ -21,6 +22,7 @@ import (
 	"heliograph/courier"
 	"heliograph/fleet"
 	"heliograph/intake"
+	"heliograph/internal/browsertest"
 	"heliograph/jobs"
 	"heliograph/message"
 	"heliograph/seal"
@@ -39,9 +41,9 @@ func manageFamilies() map[string][]string {
 		"outcome":       spelled(message.States),
 		"notifications": {"all", "running", "scheduled", "done", "cancelled"},
 		"macros":        {"user", "device", "organization"},
-		"notify":        {"push", "push.lead", "push.off", "smtp", "smtp.lead", "smtp.off"},
+		"notify":        {"push", "push.lead", "push.off", "smtp", "smtp.lead", "smtp.off", "sms", "sms.lead", "sms.off"},
 		"place": {"to", "at", "channels", "push", "push_message", "push_sound", "push_badge", "smtp", "smtp_subject", "smtp_message",
-			"smtp_sender", "smtp_recipient"},
+			"smtp_sender", "smtp_recipient", "sms", "sms_message", "sms_recipient"},
 	}
 }
 
@@ -460,5 +462,117 @@ func TestDevicePage(t *testing.T) {
 	h.get("/devices/%3Cscript%3E", http.StatusNotFound)
 	if got := names(h.get("/devices", http.StatusOK)); !slices.Equal(got, []string{script}) {
 		t.Errorf("the table shows %q", got)
+	}
+}
+
+// The pages work in a real browser: scripts run under the policy, ticks are kept at once, macros are put where the cursor
+// is, the preview follows what is typed, and the page of a notification moves without being loaded again.
+func TestScreenshotsManage(t *testing.T) {
+	ctx := browsertest.New(t)
+	h := newHouse(t)
+	h.servers()
+	for i := range 12 {
+		h.device(fmt.Sprintf("d%02d", i), func(d *fleet.Device) {
+			d.Compliant, d.Jailbroken, d.Groups = i%4 != 0, i == 5, []string{"Nurses"}
+			d.Properties = map[string]string{"SITE": "Paris"}
+		})
+	}
+	h.peers.answer("d03@example.com", message.Fail(message.Failure{
+		Reason: message.MailboxUnknown, Scope: message.RecipientFinal, Detail: "The server knows no such mailbox.", Answer: "550 5.1.1 No such user",
+	}))
+	id := h.send()
+	h.done(id)
+	failed := h.get(notificationPath(id)+"?state=failed", http.StatusOK).one(t, "#deliveries a.table-name").attr["href"]
+	messages := chromedp.Console(ctx)
+	for _, s := range []shot{
+		{name: "devices", path: "/devices?sort=name&dir=asc", steps: []chromedp.Action[chromedp.Void]{
+			chromedp.Click(chromedp.CSS("input[name=device][value=d01]:not(:checked), .selection-on .selection-words")),
+			chromedp.WaitVisible(chromedp.CSS(".selection-on")),
+		}},
+		{name: "devices-filter", path: "/devices?platform=ios&compliant=false"},
+		{name: "device", path: "/devices/d03"},
+		{name: "notify", path: "/notify?group=Nurses", steps: []chromedp.Action[chromedp.Void]{
+			chromedp.SendKeys(chromedp.CSS("#push_message"), "Hello "),
+			chromedp.Click(chromedp.CSS("[data-macro='${user.givenname}'] button")),
+			chromedp.SendKeys(chromedp.CSS("#smtp_subject"), "News"),
+			chromedp.WaitVisible(chromedp.CSS("#preview .bubble p")),
+		}},
+		{name: "notify-refused", path: "/notify", steps: []chromedp.Action[chromedp.Void]{
+			chromedp.Click(chromedp.CSS(".compose-foot button")),
+			chromedp.WaitVisible(chromedp.CSS(".problem-list")),
+		}},
+		{name: "notifications", path: "/notifications"},
+		{name: "notification", path: notificationPath(id)},
+		{name: "notification-retry", path: notificationPath(id), steps: []chromedp.Action[chromedp.Void]{
+			chromedp.Click(chromedp.CSS("#do-retry-failed")),
+			chromedp.WaitVisible(chromedp.CSS("#retry-failed")),
+		}},
+		{name: "delivery", path: failed},
+	} {
+		s.on = h.fixture
+		s.take(ctx, t)
+	}
+	wantQuiet(ctx, t, messages)
+}
+
+func TestBrowserFollowsANotification(t *testing.T) {
+	ctx := browsertest.New(t)
+	h := newHouse(t)
+	h.servers()
+	h.device("a")
+	h.peers.wait = make(chan struct{})
+	id := h.send()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	h.must(chromedp.Do(ctx,
+		chromedp.Navigate(h.url+"/enter/let-me-in?next="+url.QueryEscape(notificationPath(id))),
+		chromedp.WaitVisible(chromedp.CSS("#do-cancel")),
+	))
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[any](`window.stayed = true`)); err != nil {
+		t.Fatal(err)
+	}
+	close(h.peers.wait)
+	h.must(chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS("#progress:not([hx-get]) .pill-good"))))
+	stayed, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`window.stayed === true`))
+	h.must(err)
+	if !stayed {
+		t.Error("the page was loaded again")
+	}
+}
+
+func TestBrowserPutsMacrosAtTheCursor(t *testing.T) {
+	ctx := browsertest.New(t)
+	h := newHouse(t)
+	h.servers()
+	h.device("a")
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	h.must(chromedp.Do(ctx,
+		chromedp.Navigate(h.url+"/enter/let-me-in?next=/notify"),
+		chromedp.SendKeys(chromedp.CSS("#push_message"), "Hello !"),
+	))
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[any](`document.querySelector("#push_message").setSelectionRange(6, 6)`)); err != nil {
+		t.Fatal(err)
+	}
+	h.must(chromedp.Do(ctx,
+		chromedp.SendKeys(chromedp.CSS("[data-macro-search]"), "first name"),
+		chromedp.Click(chromedp.CSS("[data-macro]:not([hidden]) button")),
+	))
+	typed, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("#push_message").value`))
+	h.must(err)
+	if typed != "Hello ${user.givenname}!" {
+		t.Errorf("the field holds %q", typed)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(document.querySelector("#preview .bubble > p") || {}).textContent || ""`))
+		h.must(err)
+		if shown == "Hello Given a!" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the preview says %q", shown)
+		}
+		time.Sleep(20 * time.Millisecond) // polls a real browser
 	}
 }

@@ -429,20 +429,28 @@ const (
 	progressSeconds   = 2
 	deliveriesSeconds = 4
 	listSeconds       = 5
+	waitingSeconds    = 20 // while it waits for its time
 )
+
+func pace(n message.Notification, seconds int) int {
+	if n.State == message.Scheduled {
+		return waitingSeconds
+	}
+	return seconds
+}
 
 func (p progressPart) liveness() templ.Attributes {
 	if !running(p.Notification) {
 		return nil
 	}
-	return live(notificationPath(p.ID)+"/progress", progressSeconds)
+	return live(notificationPath(p.ID)+"/progress", pace(p.Notification, progressSeconds))
 }
 
 func (p deliveriesPart) liveness() templ.Attributes {
 	if !running(p.Notification) || p.Cursor != "" { // a page further back stays as it is
 		return nil
 	}
-	return live(p.path("/deliveries"), deliveriesSeconds)
+	return live(p.path("/deliveries"), pace(p.Notification, deliveriesSeconds))
 }
 
 func (p notificationsPage) liveness() templ.Attributes {

@@ -47,6 +47,7 @@ type notifyPage struct {
 	*notifyForm
 	Figures  fleet.Figures // what the filter offers
 	Reach    reachPart
+	Choice   previewChoice
 	Preview  previewPart
 	Channels []channelOffer
 }
@@ -136,10 +137,13 @@ func (c *console) showNotify(w http.ResponseWriter, r *http.Request, status int,
 			form.use(offer.Channel, offer.Ready)
 		}
 	}
-	if p.Reach, err = c.reachOf(r, form); err != nil {
+	reach, known, err := within(r.Context(), func(ctx context.Context) (reachPart, error) { return c.reachOf(r.WithContext(ctx), form) })
+	if err != nil {
 		return err
 	}
-	if p.Preview, err = c.previewOf(r, form, p.Reach); err != nil {
+	p.Reach, p.Choice = reach, choiceOf(form, reach)
+	p.Reach.Pending = !known
+	if p.Preview, err = c.previewOf(r, form, p.Choice.Device); err != nil {
 		return err
 	}
 	return c.show(w, r, status, p)
@@ -150,16 +154,17 @@ func (c *console) channelOffers(ctx context.Context) (list []channelOffer, err e
 	servers, err := c.Servers.Servers(ctx)
 	for _, f := range serverFamilies {
 		for _, ch := range f.channels {
-			offer := channelOffer{Channel: ch, Path: f.path}
+			offer, exists := channelOffer{Channel: ch, Path: f.path}, false
 			for _, p := range c.Providers {
 				if p.Channel != ch {
 					continue
 				}
+				exists = true
 				for _, s := range servers {
 					offer.Ready = offer.Ready || s.Kind == p.Kind && s.Active
 				}
 			}
-			if ch != message.SMS {
+			if exists {
 				list = append(list, offer)
 			}
 		}
@@ -171,7 +176,7 @@ func (c *console) channelOffers(ctx context.Context) (list []channelOffer, err e
 // reachPart is what an audience comes to.
 type reachPart struct {
 	Reach   fleet.Reach
-	Known   bool
+	Pending bool   // it takes longer than a page may, and is fetched after it
 	Problem string // why it cannot be counted
 }
 
@@ -183,11 +188,10 @@ func (c *console) reachOf(r *http.Request, form *notifyForm) (part reachPart, er
 	if list := refusal(err); list != nil {
 		return reachPart{Problem: sentence(list[0].Detail)}, nil
 	}
-	part.Known = err == nil
 	return part, err
 }
 
-// notifyReach counts again after the audience was changed, for script.
+// notifyReach counts again after the audience was changed, for script. The devices to preview for come with it.
 func (c *console) notifyReach(w http.ResponseWriter, r *http.Request) error {
 	form, err := readNotifyForm(r)
 	if err != nil {
@@ -197,31 +201,46 @@ func (c *console) notifyReach(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.showPart(w, r, part.part())
+	w.Header().Set("HX-Trigger-After-Swap", "heliograph:reach")
+	return c.showPart(w, r, part.withChoice(choiceOf(form, part)))
+}
+
+// previewChoice is the device that texts are previewed for, among some of the audience.
+type previewChoice struct {
+	Sample []fleet.Sample
+	Device fleet.DeviceID // empty = there is none
+}
+
+func choiceOf(form *notifyForm, reach reachPart) (p previewChoice) {
+	for _, s := range reach.Reach.Sample {
+		if s.DeviceID == "" {
+			continue
+		}
+		p.Sample = append(p.Sample, s)
+		if s.DeviceID == form.PreviewFor {
+			p.Device = s.DeviceID
+		}
+	}
+	if p.Device == "" && len(p.Sample) > 0 {
+		p.Device = p.Sample[0].DeviceID
+	}
+	return p
 }
 
 // previewPart shows what a real device and its user would get.
 type previewPart struct {
-	Choice  []fleet.Sample // devices to choose from
-	Device  fleet.DeviceID // the one that is shown; empty = there is none
+	Device  fleet.DeviceID // empty = there is none
 	Push    *template.PushText
 	SMTP    *template.MailText
+	SMS     *template.SMSText
 	Missing []string
 	Problem string
 }
 
-func (c *console) previewOf(r *http.Request, form *notifyForm, reach reachPart) (p previewPart, err error) {
-	for _, s := range reach.Reach.Sample {
-		if s.DeviceID != "" {
-			p.Choice = append(p.Choice, s)
-		}
-	}
-	p.Device = form.PreviewFor
-	if p.Device == "" && len(p.Choice) > 0 {
-		p.Device = p.Choice[0].DeviceID
-	}
+func (c *console) previewOf(r *http.Request, form *notifyForm, device fleet.DeviceID) (p previewPart, err error) {
+	p.Device = device
 	content, list := form.content(r.Context())
-	if p.Device == "" || len(list) > 0 {
+	if p.Device == "" || len(list) > 0 || content == (template.Content{}) {
 		return p, nil
 	}
 	shown, missing, err := c.Sender.PreviewContent(r.Context(), actor(r), previewable(content), p.Device)
@@ -235,7 +254,7 @@ func (c *console) previewOf(r *http.Request, form *notifyForm, reach reachPart) 
 		}
 		return p, nil
 	}
-	p.Push, p.SMTP = shown.Push, shown.SMTP
+	p.Push, p.SMTP, p.SMS = shown.Push, shown.SMTP, shown.SMS
 	for _, name := range missing {
 		if !slices.Contains(p.Missing, name) {
 			p.Missing = append(p.Missing, name)
@@ -262,6 +281,11 @@ func previewable(c template.Content) template.Content {
 		mail.Subject, mail.Message = blank(mail.Subject), blank(mail.Message)
 		c.SMTP = &mail
 	}
+	if c.SMS != nil {
+		sms := *c.SMS
+		sms.Message = blank(sms.Message)
+		c.SMS = &sms
+	}
 	return c
 }
 
@@ -271,11 +295,7 @@ func (c *console) notifyPreview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reach, err := c.reachOf(r, form)
-	if err != nil {
-		return err
-	}
-	part, err := c.previewOf(r, form, reach)
+	part, err := c.previewOf(r, form, form.PreviewFor)
 	if err != nil {
 		return err
 	}
@@ -303,7 +323,7 @@ func (c *console) notifySummary(w http.ResponseWriter, r *http.Request) error {
 	p := summaryPage{notifyForm: form, Shown: request.Content, Once: rand.Text()}
 	p.Summary, err = c.Sender.Summary(r.Context(), actor(r), request)
 	if bad = append(bad, form.problemsOf(r.Context(), refusal(err))...); len(bad) > 0 {
-		form.Problems = bad
+		form.Problems = asOnPage(bad)
 		return c.showNotify(w, r, http.StatusUnprocessableEntity, form)
 	}
 	if err != nil {
@@ -320,12 +340,12 @@ func (c *console) notifySend(w http.ResponseWriter, r *http.Request) error {
 	}
 	request, bad := c.request(r.Context(), form)
 	if len(bad) > 0 {
-		form.Problems = bad
+		form.Problems = asOnPage(bad)
 		return c.showNotify(w, r, http.StatusUnprocessableEntity, form)
 	}
 	n, replayed, err := c.Sender.Send(r.Context(), actor(r), request, onceOnly(r, form))
 	if list := refusal(err); list != nil {
-		form.Problems = form.problemsOf(r.Context(), list)
+		form.Problems = asOnPage(form.problemsOf(r.Context(), list))
 		return c.showNotify(w, r, http.StatusUnprocessableEntity, form)
 	}
 	if err != nil {

@@ -254,11 +254,18 @@ func TestNotifyPreviewOfAnotherDevice(t *testing.T) {
 	if got := part.one(t, ".missing code").words(); got != "custom.SITE" {
 		t.Errorf("missing is %q", got)
 	}
-	part = h.post("/notify/preview", http.StatusOK, typedForm("push_message", "Hi ${user.")...)
+	part = h.post("/notify/preview", http.StatusOK, typedForm("preview_device", "a", "push_message", "Hi ${user.")...)
 	if !strings.Contains(part.words(), "Push message: At character") {
 		t.Errorf("the preview says %q", part.words())
 	}
+	part = h.post("/notify/preview", http.StatusOK, typedForm("preview_device", "gone")...)
+	if got := part.words(); got != "This device no longer exists." {
+		t.Errorf("for a device that is gone the preview says %q", got)
+	}
 	part = h.post("/notify/reach", http.StatusOK, typedForm("to", toDevices, "devices", "b")...)
+	if got := part.one(t, "#preview_device option[selected]").attr["value"]; got != "b" {
+		t.Errorf("previewed is %q", got)
+	}
 	if got := part.one(t, ".reach-first").words(); got != "1 device" {
 		t.Errorf("the count is %q", got)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +35,10 @@ type notifyForm struct {
 	MailRecipient string
 	MailSubject   string
 	MailMessage   string
+
+	SMS          bool
+	SMSMessage   string
+	SMSRecipient string
 
 	When       string // whenNow or whenLater
 	At         string // as an input of the type datetime-local has it, in the zone of who looks
@@ -67,12 +72,14 @@ func (f *notifyForm) use(ch message.Channel, on bool) {
 		f.Push = on
 	case message.SMTP:
 		f.SMTP = on
+	case message.SMS:
+		f.SMS = false // it costs money: whoever wants it says so
 	}
 }
 
 // Uses reports whether a channel is switched on.
 func (f *notifyForm) Uses(ch message.Channel) bool {
-	return ch == message.Push && f.Push || ch == message.SMTP && f.SMTP
+	return ch == message.Push && f.Push || ch == message.SMTP && f.SMTP || ch == message.SMS && f.SMS
 }
 
 func readNotifyForm(r *http.Request) (*notifyForm, error) {
@@ -86,6 +93,7 @@ func readNotifyForm(r *http.Request) (*notifyForm, error) {
 		PushBadge: strings.TrimSpace(v.Get("push_badge")),
 		SMTP:      v.Get("smtp") == "on", MailSender: strings.TrimSpace(v.Get("smtp_sender")), MailRecipient: strings.TrimSpace(v.Get("smtp_recipient")),
 		MailSubject: strings.TrimSpace(v.Get("smtp_subject")), MailMessage: lines(v.Get("smtp_message")),
+		SMS: v.Get("sms") == "on", SMSMessage: lines(v.Get("sms_message")), SMSRecipient: strings.TrimSpace(v.Get("sms_recipient")),
 		When: v.Get("when"), At: v.Get("at"), PreviewFor: fleet.DeviceID(v.Get("preview_device")), Once: v.Get("once"),
 	}
 	if f.To != toFilter && f.To != toDevices {
@@ -117,7 +125,8 @@ func (f *notifyForm) values() url.Values {
 	for name, value := range map[string]string{
 		"to": f.To, "devices": joinIDs(f.Devices), "push": onOff(f.Push), "push_message": f.PushMessage, "push_sound": f.PushSound,
 		"push_badge": f.PushBadge, "smtp": onOff(f.SMTP), "smtp_sender": f.MailSender, "smtp_recipient": f.MailRecipient,
-		"smtp_subject": f.MailSubject, "smtp_message": f.MailMessage, "when": f.When, "at": f.At, "preview_device": string(f.PreviewFor),
+		"smtp_subject": f.MailSubject, "smtp_message": f.MailMessage,
+		"sms": onOff(f.SMS), "sms_message": f.SMSMessage, "sms_recipient": f.SMSRecipient, "when": f.When, "at": f.At, "preview_device": string(f.PreviewFor),
 	} {
 		if value != "" {
 			v.Set(name, value)
@@ -160,6 +169,9 @@ func (f *notifyForm) content(ctx context.Context) (c template.Content, bad []pro
 	if f.SMTP {
 		c.SMTP = &template.MailText{Subject: f.MailSubject, Message: f.MailMessage, Sender: f.MailSender, Recipient: f.MailRecipient}
 	}
+	if f.SMS {
+		c.SMS = &template.SMSText{Message: f.SMSMessage, Recipient: f.SMSRecipient}
+	}
 	return c, bad
 }
 
@@ -195,6 +207,9 @@ var fieldNames = map[string]string{
 	"/ad_hoc/smtp/message":   "smtp_message",
 	"/ad_hoc/smtp/sender":    "smtp_sender",
 	"/ad_hoc/smtp/recipient": "smtp_recipient",
+	"/ad_hoc/sms":            "sms",
+	"/ad_hoc/sms/message":    "sms_message",
+	"/ad_hoc/sms/recipient":  "sms_recipient",
 	"/send_at":               "at",
 }
 
@@ -220,6 +235,18 @@ func (f *notifyForm) problemsOf(ctx context.Context, list []intake.Problem) (out
 		out = append(out, problem{name, tf(ctx, "place", name), detail})
 	}
 	return out
+}
+
+// fieldOrder is the order of the fields on the page.
+var fieldOrder = []string{"to", "channels", "push", "push_message", "push_sound", "push_badge", "smtp", "smtp_subject", "smtp_message", "smtp_recipient", "smtp_sender",
+	"sms", "sms_message", "sms_recipient", "at"}
+
+// asOnPage sorts problems from the top of the page down.
+func asOnPage(list []problem) []problem {
+	slices.SortStableFunc(list, func(a, b problem) int {
+		return slices.Index(fieldOrder, a.Field) - slices.Index(fieldOrder, b.Field)
+	})
+	return list
 }
 
 // sentence makes a sentence of what the door says of a field: a capital at its beginning and a full stop.

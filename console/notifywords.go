@@ -146,3 +146,12 @@ func (p summaryPage) button(ctx context.Context) string {
 	}
 	return t(ctx, "summary.send")
 }
+
+// trigger says when the count is fetched: when the audience changes, and at once when the page could not wait for it.
+func (r reachPart) trigger() string {
+	changed := "input from:#to delay:250ms"
+	if r.Pending {
+		return "load, " + changed
+	}
+	return changed
+}

@@ -32,10 +32,10 @@ var notification = map[string]string{
 	"notification.to":           "To",
 	"notification.nothing":      "Nothing yet.",
 
-	"notification.cancel":        "Cancel",
-	"notification.cancel.title":  "Cancel what has not left?",
+	"notification.cancel":        "Stop",
+	"notification.cancel.title":  "Stop what has not left?",
 	"notification.cancel.text":   "Messages that are queued will not be sent. What was sent already, or is on the wire at this moment, cannot be called back.",
-	"notification.cancel.button": "Cancel the rest",
+	"notification.cancel.button": "Stop sending",
 	"notification.cancel.done":   "What has not left yet will not leave.",
 	"notification.cancel.late":   "Too late: everything had left already.",
 
