@@ -325,13 +325,16 @@ func TestCancellation(t *testing.T) {
 
 func TestStopsWithTheServer(t *testing.T) {
 	for text, reason := range map[string]message.Reason{entry(4, ""): message.Credentials, entry(9, ""): message.Quota, entry(1, ""): message.Throttled} {
-		channeltest.StopsWith(t, serve(t, []channeltest.Reply{reply200(text)}), hello, reason)
+		service := serve(t, []channeltest.Reply{reply200(text)})
+		service.Settings.(*Settings).RatePerSecond = 1
+		channeltest.StopsWith(t, service, hello, reason)
 	}
 }
 
 // TestStopEndsBothLanes: what is wrong with the account is found out in one lane, and the other hands nothing over.
 func TestStopEndsBothLanes(t *testing.T) {
 	service := serve(t, []channeltest.Reply{reply200(entry(4, "Bad Credentials"))})
+	service.Settings.(*Settings).RatePerSecond = 1
 	batch := channeltest.Batch(hello, 100, func(i int) string { return []string{"+93701234567", "+12025550143"}[i%2] })
 	handed := 0
 	for _, o := range sent(t, service.Settings.(*Settings), channel.Env{}, batch...) {

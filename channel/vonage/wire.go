@@ -80,7 +80,8 @@ func (w *wire) post(form string) (reply, *message.Failure) {
 	})
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.endpoint.Origin+"/sms/json", strings.NewReader(form))
 	if err != nil {
-		return reply{}, w.lost(err)
+		f := channel.ConnectFailure(w.endpoint.Host, err)
+		return reply{}, &f
 	}
 	r.Header["Content-Type"], r.Header["Accept"], r.Header["User-Agent"] = formType, jsonType, agent
 	answer, err := w.transport.RoundTrip(r)
