@@ -145,9 +145,14 @@ func (c *checker) filter(f Filter) {
 	}
 }
 
+// operator checks a comparison. A forgotten value must not compare with nothing: that would find every device that lacks
+// the property, and a notification would go to them all.
 func (c *checker) operator(field string, op Op, value string) {
-	if !slices.Contains(Ops, op) {
+	switch {
+	case !slices.Contains(Ops, op):
 		c.add(field+"/op", "must be eq, ne, contains, starts_with, lt, le, gt, ge, exists or missing")
+	case value == "" && op != Exists && op != Missing:
+		c.add(field+"/value", "is required; exists and missing ask for a value's presence")
 	}
 	c.limited(field+"/value", value, maxValue)
 }

@@ -120,8 +120,11 @@ func TestAudienceCheck(t *testing.T) {
 		{"too many", Audience{DeviceIDs: many}, "/device_ids"},
 		{"addresses", Audience{Addresses: &Addresses{Mail: []string{"a@b.c", "x"}, Mobile: []string{"1"}}}, "/addresses/mail/1 /addresses/mobile/0"},
 		{"filter", Audience{Filter: &Filter{Platform: []Platform{IOS, "x"}, Ownership: []Ownership{"y"}, InactiveDaysMin: &days,
-			OSVersion: &VersionCondition{Op: "like"}, Property: []PropertyCondition{{Name: "A", Op: Eq}, {Name: "", Op: "~"}}}},
+			OSVersion: &VersionCondition{Op: "like"}, Property: []PropertyCondition{{Name: "A", Op: Eq, Value: "1"}, {Name: "", Op: "~"}}}},
 			"/filter/platform/1 /filter/ownership/0 /filter/inactive_days_min /filter/os_version/op /filter/property/1/name /filter/property/1/op"},
+		{"compared with nothing", Audience{Filter: &Filter{OSVersion: &VersionCondition{Op: Lt},
+			Property: []PropertyCondition{{Name: "A", Op: Exists}, {Name: "A", Op: Eq}, {Name: "A", Op: Missing}}}},
+			"/filter/os_version/value /filter/property/1/value"},
 	} {
 		if got := wrong(c.audience.Check()); got != c.want {
 			t.Errorf("%s: wrong is %q instead of %q", c.name, got, c.want)
