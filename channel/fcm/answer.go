@@ -115,7 +115,7 @@ func (b errorBody) blamesMessage() bool {
 
 // judge translates an answer. refused says that a fresh access token may help.
 func judge(a h2.Answer) (o message.Outcome, refused bool) {
-	if a.Status == http.StatusOK {
+	if a.Status == http.StatusOK && !foreign(a.Body) {
 		return message.Accept(nameOf(a.Body)), false
 	}
 	var body errorBody
@@ -144,6 +144,19 @@ func verdictOf(status int, code string, messageBlamed bool, retryAfter time.Dura
 		return v
 	}
 	return notUnderstood
+}
+
+// foreign says that a 200 is not FCM's: the page of a proxy or of a sign-in portal, or some other JSON. A body that broke
+// off is FCM's own, and says as much as the whole one: the message was taken.
+func foreign(body []byte) bool {
+	body = bytes.TrimSpace(body)
+	switch {
+	case len(body) == 0:
+		return false
+	case body[0] != '{':
+		return true
+	}
+	return nameOf(body) == "" && json.Valid(body)
 }
 
 // nameOf is the message's name, "projects/…/messages/…"; empty when the answer broke off.

@@ -152,6 +152,8 @@ func TestAnswers(t *testing.T) {
 			one("no such path", channeltest.Reply{Status: 404, Body: "<html>not here</html>"}, message.WholeMessage, message.BadMessage, "404", 0),
 			one("method", reply(405, ""), message.WholeMessage, message.BadMessage, "405", 0),
 			one("a gateway", channeltest.Reply{Status: 502, Body: "<html>"}, message.Trouble, message.ServerError, "502", 0),
+			one("a portal's page", channeltest.Reply{Status: 200, Body: "<html>sign in"}, message.Trouble, message.ServerError, "200", 0),
+			one("somebody else's JSON", channeltest.Reply{Status: 200, Body: `{"result": "ok"}`}, message.Trouble, message.ServerError, "200", 0),
 			one("a redirect", channeltest.Reply{Status: 307, Header: map[string]string{"Location": "https://elsewhere.example"}},
 				message.Trouble, message.ServerError, "307", 0),
 			one("a code that is not a word", reply(400, "two\nlines", code("and\r\nmore")), message.WholeMessage, message.BadMessage, "400", 0),
