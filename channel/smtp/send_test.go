@@ -445,6 +445,22 @@ func TestDeadSessionIsNoStrike(t *testing.T) {
 	})
 }
 
+// TestRestedSessionIsTold: an answer of 421 counts also on a session that rested; the second one running is the server's.
+func TestRestedSessionIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := mailTaken + rcpt("a@x.test", "250 ok") + dataTaken
+		p := newPeer(t, plainHello+one+"C MAIL\nS 421 4.3.2 bye", plainHello+"C MAIL\nS 421 4.3.2 bye")
+		s := senderTo(t, p, settings())
+		s.Send(t.Context(), personal("a@x.test"))
+		synctest.Wait()
+		if got := s.Send(t.Context(), personal("a@x.test")); inWords(got[0]) != "server: server_error: 421 4.3.2 bye" {
+			t.Errorf("got %s", inWords(got[0]))
+		}
+		s.Close()
+		p.finish()
+	})
+}
+
 // TestManyRecipients crosses the width of a pipeline and the maximum of a mail.
 func TestManyRecipients(t *testing.T) {
 	var addresses []string

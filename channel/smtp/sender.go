@@ -224,7 +224,7 @@ func (w *worker) deliver(g group) bool {
 			stale := w.s.rested
 			w.drop()
 			switch {
-			case i.again() && stale:
+			case i.kind == lost && stale: // it died while it rested; a 421 is an answer, and counts
 			case i.again() && broken == 0:
 				broken++
 			default:
