@@ -28,7 +28,7 @@ const (
 // PushToken is a device's address for push. The token itself is write-only: it is sealed in the store and never shown.
 type PushToken struct {
 	Provider    PushProvider
-	Token       string // empty when read back
+	Token       string // empty when read back; of Web Push: a Subscription
 	App         string // bundle id, Firebase app or web origin
 	Environment Environment
 	Arrived     time.Time
@@ -65,6 +65,11 @@ func (t PushToken) Check() []Problem {
 	c.limited("push.token", t.Token, maxToken)
 	if t.Provider == APNs && t.Token != "" && !isHex(t.Token) {
 		c.add("push.token", "of APNs must be hexadecimal")
+	}
+	if t.Provider == WebPush && t.Token != "" {
+		if _, err := ParseSubscription(t.Token); err != nil {
+			c.add("push.token", "of Web Push %s", err)
+		}
 	}
 	return c.found
 }
