@@ -6,7 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"heliograph/access"
 	"heliograph/intake"
@@ -161,6 +164,16 @@ func (n NewNotification) request() (intake.Request, error) {
 // Again is the header of a request that may come twice.
 type Again struct {
 	Key string `header:"Idempotency-Key" minLength:"1" maxLength:"255" doc:"Chosen by the caller, 1 to 255 characters. The same request under the same key within 24 hours gets the first answer again."`
+}
+
+// Resolve refuses a key that was sent empty: who sends one relies on it, and huma takes an empty header for an absent one.
+func (*Again) Resolve(ctx huma.Context) (wrong []error) {
+	ctx.EachHeader(func(name, value string) {
+		if value == "" && strings.EqualFold(name, "Idempotency-Key") {
+			wrong = append(wrong, &huma.ErrorDetail{Location: "header.Idempotency-Key", Message: "is empty; it has 1 to 255 characters"})
+		}
+	})
+	return wrong
 }
 
 // kept is an answer that may be given again, byte for byte.

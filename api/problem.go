@@ -93,8 +93,11 @@ func init() {
 		for _, err := range errs {
 			faults = append(faults, faultOf(err))
 		}
-		if status == http.StatusUnprocessableEntity {
+		switch status {
+		case http.StatusUnprocessableEntity:
 			detail = refusedContent
+		case http.StatusRequestEntityTooLarge:
+			detail = "The body of the request is larger than 1 MiB."
 		}
 		return newProblem(status, sentence(detail), faults...)
 	}

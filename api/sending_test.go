@@ -135,6 +135,7 @@ func TestIdempotency(t *testing.T) {
 	h.people(1)
 	send(strings.Repeat("k", 255), body).is(202)
 	send(strings.Repeat("k", 256), body).refuses("Idempotency-Key")
+	send("", body).refuses("Idempotency-Key")
 
 	// Keys belong to their token.
 	made := h.post("/api-tokens", object{"name": "other", "role": "administrator"}).is(201)
