@@ -59,12 +59,19 @@ func (d decision) again(r Result, retryAfter time.Duration) Result {
 		r.State = message.Unknown
 	case r.Attempts > d.retries:
 		r.State = message.Failed
-		r.Detail = fmt.Sprintf("Given up after %d attempts. %s", r.Attempts, r.Detail)
+		r.Detail = givenUp(r.Attempts) + " " + r.Detail
 	default:
 		r.State = message.Queued
 		r.DueAt = d.now.Add(max(d.backOff(r.Attempts), retryAfter))
 	}
 	return r
+}
+
+func givenUp(attempts int) string {
+	if attempts == 1 {
+		return "Given up after one attempt."
+	}
+	return fmt.Sprintf("Given up after %d attempts.", attempts)
 }
 
 // backOff is how long to wait after so many counted attempts.

@@ -63,6 +63,16 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+func TestGivenUpSaysAfterHowMany(t *testing.T) {
+	for attempts, want := range map[int]string{1: "Given up after one attempt. later", 6: "Given up after 6 attempts. later"} {
+		o := message.Fail(message.Failure{Scope: message.RecipientForNow, Reason: message.Deferred, Detail: "later"})
+		r := decision{now: noon, retries: attempts - 1}.decide(message.Delivery{Channel: message.SMTP, Attempts: attempts - 1}, o)
+		if r.Detail != want {
+			t.Errorf("%q, want %q", r.Detail, want)
+		}
+	}
+}
+
 func TestBackOffIsSpreadAndBounded(t *testing.T) {
 	for _, test := range []struct {
 		random   float64
