@@ -128,10 +128,10 @@ func TestCarrierGatewaysAsTheSettingSays(t *testing.T) {
 	onBoth(t, func(h *house) {
 		h.server("smtp", "Mail")
 		d := fleet.NewDevice("d1")
-		d.Carrier, d.PhoneNumber, d.Platform = "Verizon", "+12025550123", fleet.Android
+		d.Carrier, d.PhoneNumber, d.Platform = "Contoso Mobile", "+12025550123", fleet.Android
 		_, err := h.store.PutDevice(h.Context(), access.Everything, d)
 		h.must(err)
-		_, err = h.store.PutCarrier(h.Context(), carrier.Gateway{ID: "v", Carrier: "verizon", Domain: "vtext.example", Country: "+1", Prefix: "x"})
+		_, err = h.store.PutCarrier(h.Context(), carrier.Gateway{ID: "v", Carrier: "contoso mobile", Domain: "vtext.example", Country: "+1", Prefix: "x"})
 		h.must(err)
 		use := func(u carrier.Use) { h.must(h.store.PutSetting(h.Context(), carrier.Setting, string(u))) }
 

@@ -57,6 +57,7 @@ type Store interface {
 	DeleteServer(ctx context.Context, id string) error
 	ProbeNow(ctx context.Context, id string) (channel.Server, error)
 	Setting(ctx context.Context, name string) (string, error)
+	Carriers
 
 	// HookSecret is the secret part of the address where a server's service posts receipts.
 	HookSecret(server string) string

@@ -28,7 +28,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("bringing the database's schema up to date: %w", err)
 	}
-	return s.Write(ctx, func(tx Tx) error { return startSequence(ctx, tx, "deliveries") })
+	return s.Write(ctx, func(tx Tx) error {
+		if err := startSequence(ctx, tx, "deliveries"); err != nil {
+			return err
+		}
+		return startCarriers(ctx, tx)
+	})
 }
 
 func (e *sqliteEngine) migrate(ctx context.Context) error {

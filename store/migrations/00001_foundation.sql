@@ -135,17 +135,18 @@ CREATE TABLE server_rates (
     PRIMARY KEY (server, lane)
 );
 
--- Mail gateways of mobile carriers.
+-- Mail gateways of mobile carriers. They begin with what carrier.Known says, once (setting carriers_known).
 CREATE TABLE carrier_gateways (
-    id      BINTEXT PRIMARY KEY,
-    carrier BINTEXT NOT NULL,
-    domain  BINTEXT NOT NULL,
-    country BINTEXT NOT NULL,
-    prefix  TEXT NOT NULL DEFAULT '',
-    ends_on BIGINT NOT NULL DEFAULT 0,
-    note    TEXT NOT NULL DEFAULT '',
-    UNIQUE (carrier, domain)
+    id       BINTEXT PRIMARY KEY,
+    carrier  BINTEXT NOT NULL,
+    domain   BINTEXT NOT NULL,
+    country  BINTEXT NOT NULL,
+    prefix   TEXT NOT NULL DEFAULT '',
+    ends_on  BIGINT NOT NULL DEFAULT 0,
+    doubtful BOOLEAN NOT NULL DEFAULT FALSE,
+    note     TEXT NOT NULL DEFAULT ''
 );
+CREATE UNIQUE INDEX carrier_gateways_domain ON carrier_gateways (LOWER(carrier), domain);
 
 CREATE TABLE notifications (
     key          BIGKEY,

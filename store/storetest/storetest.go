@@ -37,6 +37,10 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"accounts", testAccounts},
 		{"account links", testAccountLinks},
 		{"sessions", testSessions},
+		{"carrier gateways", testCarriers},
+		{"known carrier gateways", testKnownCarriers},
+		{"known carrier gateways, by several at once", testKnownCarriersTogether},
+		{"carriers of devices", testDeviceCarriers},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
