@@ -42,7 +42,7 @@ func (c *demoCmd) Validate() error {
 
 // Run shows the demo until a signal.
 func (c *demoCmd) Run(ctx context.Context, term terminal, log *slog.Logger) error {
-	fmt.Fprintf(term.err, "Making up a fleet of %d devices …\n", c.Devices)
+	fmt.Fprintf(term.err, "Preparing a demo with %d devices …\n", c.Devices)
 	d, err := demo.Start(ctx, demo.Options{
 		DataDir: c.Data, Devices: c.Devices, Seed: c.Seed, Listen: c.Listen, ReadyFile: c.ReadyFile, Logger: log, Version: version(),
 		Progress: func(devices int) { fmt.Fprintf(term.err, "%d of %d\n", devices, c.Devices) },
