@@ -72,6 +72,7 @@ var assetNames = map[string]string{
 	"manage.css":  "assets/manage.css",
 	"devices.js":  "assets/devices.js",
 	"notify.js":   "assets/notify.js",
+	"live.js":     "assets/live.js",
 	"logo.svg":    "assets/logo.svg",
 	"tabler.css":  "assets/vendor/tabler/tabler.min.css",
 	"htmx.js":     "assets/vendor/htmx/htmx.min.js",

@@ -32,15 +32,29 @@ const (
 	patience = 120 * time.Millisecond
 )
 
-// within asks for a figure and gives up, without an error, when it takes too long for a page.
+// within asks for a figure and gives up, without an error, when it takes too long for a page. What was asked then ends
+// by itself: its context is over.
 func within[T any](ctx context.Context, ask func(context.Context) (T, error)) (figure T, known bool, err error) {
+	type answer struct {
+		figure T
+		err    error
+	}
 	short, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	figure, err = ask(short)
-	if err != nil && short.Err() != nil && ctx.Err() == nil {
-		return figure, false, nil
+	answers := make(chan answer, 1)
+	go func() {
+		figure, err := ask(short)
+		answers <- answer{figure, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil && short.Err() != nil && ctx.Err() == nil {
+			return figure, false, nil
+		}
+		return a.figure, a.err == nil, a.err
+	case <-short.Done():
+		return figure, false, ctx.Err()
 	}
-	return figure, err == nil, err
 }
 
 // devicesPage is the table of devices beside the tree that filters it.

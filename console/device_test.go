@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/chromedp/chromedp"
@@ -538,6 +540,65 @@ func TestBrowserFollowsANotification(t *testing.T) {
 	if !stayed {
 		t.Error("the page was loaded again")
 	}
+}
+
+// What is typed into the search of a list that moves is not taken away.
+func TestBrowserKeepsASearchThatIsTyped(t *testing.T) {
+	ctx := browsertest.New(t)
+	h := newHouse(t)
+	h.servers()
+	h.device("a")
+	h.peers.wait = make(chan struct{})
+	defer close(h.peers.wait)
+	id := h.send()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	h.must(chromedp.Do(ctx,
+		chromedp.Navigate(h.url+"/enter/let-me-in?next="+url.QueryEscape(notificationPath(id))),
+		chromedp.SendKeys(chromedp.CSS("#seek"), "Phone"),
+	))
+	asked, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`
+		document.activeElement.blur();
+		var list = document.querySelector("#deliveries"), before = new CustomEvent("htmx:beforeRequest", {bubbles: true, cancelable: true});
+		list.dispatchEvent(before)`))
+	h.must(err)
+	if asked {
+		t.Error("the list is fetched again over what was typed")
+	}
+	asked, err = chromedp.Run(ctx, chromedp.Evaluate[bool](`
+		document.querySelector("#seek").value = "";
+		list.dispatchEvent(new CustomEvent("htmx:beforeRequest", {bubbles: true, cancelable: true}))`))
+	h.must(err)
+	if !asked {
+		t.Error("the list is never fetched again")
+	}
+}
+
+// A figure that takes long does not hold a page up, and ends.
+func TestWithin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, known, err := within(t.Context(), func(context.Context) (int, error) { return 3, nil })
+		if n != 3 || !known || err != nil {
+			t.Errorf("a quick one: %d %v %v", n, known, err)
+		}
+		begun := time.Now()
+		_, known, err = within(t.Context(), func(ctx context.Context) (int, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		})
+		if known || err != nil || time.Since(begun) != patience {
+			t.Errorf("a slow one after %s: %v %v", time.Since(begun), known, err)
+		}
+		wrong := errors.New("broken")
+		if _, known, err = within(t.Context(), func(context.Context) (int, error) { return 0, wrong }); known || !errors.Is(err, wrong) {
+			t.Errorf("a broken one: %v %v", known, err)
+		}
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		if _, known, err = within(gone, func(ctx context.Context) (int, error) { return 0, ctx.Err() }); known || !errors.Is(err, context.Canceled) {
+			t.Errorf("for nobody: %v %v", known, err)
+		}
+	})
 }
 
 func TestBrowserPutsMacrosAtTheCursor(t *testing.T) {
