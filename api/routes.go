@@ -6,6 +6,7 @@ import "net/http"
 const (
 	serversPath   = "/notification-servers"
 	providersPath = "/push-providers"
+	carriersPath  = "/carrier-gateways"
 )
 
 // Groups of operations, as the document shows them.
@@ -14,6 +15,7 @@ const (
 	people    = "People and groups"
 	sending   = "Notifications"
 	servers   = "Notification servers"
+	carriers  = "Carrier gateways"
 	providers = "Push providers"
 	macros    = "Macros"
 	apiTokens = "API tokens"
@@ -47,8 +49,18 @@ func (s *server) routes() {
 	operation(s, route(post, "/notifications/{id}/cancel", sending, "cancel-notification", "Cancel what has not left").missing().conflicts().emptyBody(), s.cancelNotification)
 	operation(s, route(post, "/notifications/{id}/retry", sending, "retry-notification", "Send again what failed").missing().conflicts().answers(s, Retried{}).example(retryExample), s.retryNotification)
 
-	smtp := s.resource(serversPath, "An SMTP server.", "smtp")
-	s.serverRoutes(smtp, servers, "notification-server", "notification server")
+	out := s.resource(serversPath, "An SMTP server or an SMS gateway.", "smtp", "sms")
+	s.serverRoutes(out, servers, "notification-server", "notification server")
+
+	operation(s, route(get, carriersPath, carriers, "list-carrier-gateways", "List carrier gateways"), s.listCarriers)
+	operation(s, route(post, carriersPath, carriers, "create-carrier-gateway", "Create a carrier gateway").conflicts().made(), s.createCarrier)
+	operation(s, route(post, carriersPath+"/detect", carriers, "detect-carriers", "Find carriers of devices that no gateway is for").emptyBody(), s.detectCarriers)
+	operation(s, route(get, carriersPath+"/use", carriers, "get-carrier-gateway-use", "When carrier gateways are used"), s.getCarrierUse)
+	operation(s, route(put, carriersPath+"/use", carriers, "put-carrier-gateway-use", "Say when carrier gateways are used"), s.putCarrierUse)
+	operation(s, route(get, carriersPath+"/{id}", carriers, "get-carrier-gateway", "Get a carrier gateway").missing(), s.getCarrier)
+	operation(s, route(put, carriersPath+"/{id}", carriers, "update-carrier-gateway", "Replace a carrier gateway").missing().conflicts(), s.updateCarrier)
+	operation(s, route(del, carriersPath+"/{id}", carriers, "delete-carrier-gateway", "Delete a carrier gateway").missing(), s.deleteCarrier)
+
 	push := s.resource(providersPath, "An APNs credential or a Firebase project.", "apns", "fcm")
 	s.serverRoutes(push, providers, "push-provider", "push provider")
 

@@ -14,6 +14,7 @@ import (
 	"heliograph/access"
 	"heliograph/channel"
 	"heliograph/intake"
+	"heliograph/message"
 )
 
 // Servers are configurations that messages leave by. Their fields are those of their provider, so their shapes are made
@@ -35,7 +36,7 @@ type resource struct {
 }
 
 // Names of schemas in the document, by kind, where the kind's own word does not do.
-var shapeNames = map[string]string{"smtp": "SMTPServer", "apns": "APNsProvider", "fcm": "FCMProvider"}
+var shapeNames = map[string]string{"smtp": "SMTPServer", "sms": "SMSGateway", "apns": "APNsProvider", "fcm": "FCMProvider"}
 
 const schemaRef = "#/components/schemas/"
 
@@ -48,7 +49,7 @@ func (s *server) resource(path, title string, kinds ...string) *resource {
 		}
 		schemas, name := s.huma.OpenAPI().Components.Schemas.Map(), shapeNames[p.Kind]
 		schemas[name], schemas[name+"Test"] = serverSchema(p), serverSchema(p)
-		schemas[name+"Test"].Properties["to"] = &huma.Schema{Type: huma.TypeString, Description: r.receiver()}
+		schemas[name+"Test"].Properties["to"] = &huma.Schema{Type: huma.TypeString, Description: receivers[p.Channel]}
 		schemas[name+"Test"].Required = []string{"to"}
 		r.shape, r.trial = with(r.shape, p.Kind, name), with(r.trial, p.Kind, name+"Test")
 	}
@@ -389,7 +390,7 @@ func (r *resource) test(ctx context.Context, actor access.Actor, in *updateServe
 	if err != nil {
 		return nil, err
 	}
-	to, settings, err := r.testBody(in.body)
+	to, settings, err := r.testBody(in.body, before.Kind)
 	if err != nil {
 		return nil, err
 	}
@@ -410,7 +411,11 @@ func (r *resource) test(ctx context.Context, actor access.Actor, in *updateServe
 
 // testUnsaved sends one real message by settings that are not stored.
 func (r *resource) testUnsaved(ctx context.Context, actor access.Actor, in *createServerInput) (*found[Report], error) {
-	to, settings, err := r.testBody(in.body)
+	kind, err := r.kind(in.body, "")
+	if err != nil {
+		return nil, err
+	}
+	to, settings, err := r.testBody(in.body, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -426,18 +431,19 @@ func (r *resource) testUnsaved(ctx context.Context, actor access.Actor, in *crea
 }
 
 // testBody takes the receiver of a test out of its settings.
-func (r *resource) testBody(body serverBody) (to string, settings serverBody, err error) {
+func (r *resource) testBody(body serverBody, kind string) (to string, settings serverBody, err error) {
 	settings = maps.Clone(body)
 	delete(settings, "to")
 	if raw := body["to"]; json.Unmarshal(raw, &to) != nil || to == "" {
-		return "", nil, refused(Fault{"/to", "is required: " + r.receiver()})
+		p, _ := r.provider(kind)
+		return "", nil, refused(Fault{"/to", "is required: " + receivers[p.Channel]})
 	}
 	return to, settings, nil
 }
 
-func (r *resource) receiver() string {
-	if r.path == serversPath {
-		return "the mail address that gets the test"
-	}
-	return "the id of the device that gets the test"
+// receivers says who gets a test.
+var receivers = map[message.Channel]string{
+	message.SMTP: "the mail address that gets the test",
+	message.SMS:  "the telephone number that gets the test",
+	message.Push: "the id of the device that gets the test",
 }

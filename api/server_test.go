@@ -73,9 +73,11 @@ func TestServers(t *testing.T) {
 
 func TestRefusedServers(t *testing.T) {
 	h := newHouse(t)
-	h.post(serversPath, object{}).refuses("/name", "/host", "/from_email")
+	h.post(serversPath, object{}).refuses("/kind")
+	h.post(serversPath, object{"kind": "smtp"}).refuses("/name", "/host", "/from_email")
 	h.post(serversPath, object{"kind": "apns", "name": "x"}).refuses("/kind")
-	h.post(serversPath, object{"kind": "sms", "name": "x"}).refuses("/kind")
+	h.post(serversPath, object{"kind": "sms", "name": "x"}).refuses("/key")
+	h.post(serversPath, object{"kind": "pigeon", "name": "x"}).refuses("/kind")
 	h.post(serversPath, object{"kind": 1}).refuses("/kind")
 	h.post(serversPath, `[]`).refuses("")
 	h.post(serversPath, `{`).is(400)
@@ -157,7 +159,8 @@ func TestTestingServers(t *testing.T) {
 	h.get(serversPath+"/"+id).has("port", 1) // nothing was stored
 	h.post(serversPath+"/"+id+"/test", object{}).refuses("/to")
 	h.post(serversPath+"/"+id+"/test", object{"to": "nobody"}).refuses("/to")
-	h.post(serversPath+"/test", object{"to": "me@example.com"}).refuses("/host", "/from_email")
+	h.post(serversPath+"/test", object{"to": "me@example.com"}).refuses("/kind")
+	h.post(serversPath+"/test", object{"to": "me@example.com", "kind": "smtp"}).refuses("/host", "/from_email")
 	h.post(serversPath+"/nobody/test", object{"to": "me@example.com"}).is(404)
 	h.post(providersPath+"/test", object{"to": "d", "kind": "apns", "app": "a", "key_p8": testKey(t), "key_id": "ABC1234567", "team_id": "DEF1234567"}).refuses("/to")
 }

@@ -238,7 +238,7 @@ func (d *Door) ResumeServer(ctx context.Context, actor access.Actor, id string) 
 }
 
 // TestServer really sends one message. id is a stored server's, whose secrets fill in what the input leaves out; in nil
-// tests it as it is stored; both give the values on a form. to is a mail address, or for push the id of a device.
+// tests it as it is stored; both give the values on a form. to is a mail address, a number, or for push the id of a device.
 func (d *Door) TestServer(ctx context.Context, actor access.Actor, id string, in *ServerInput, to string) (channel.Report, error) {
 	settings, p, err := d.toTest(ctx, id, in)
 	if err != nil {
@@ -287,13 +287,31 @@ func (d *Door) testMessage(ctx context.Context, actor access.Actor, p channel.Pr
 		Text:    "This is a test message from Heliograph. Whoever receives it knows that the settings work.",
 		Address: to,
 	}
-	if p.Channel == message.SMTP {
+	switch p.Channel {
+	case message.SMTP:
 		if !fleet.ValidMail(to) {
 			return m, wrong("/to", "is not a mail address")
 		}
 		return m, nil
+	case message.SMS:
+		m.Subject = ""
+		return m, toNumber(s, &m)
 	}
 	return m, d.toDevice(ctx, actor, p, s, &m)
+}
+
+// toNumber replaces a number as somebody wrote it by the one that the service wants.
+func toNumber(s channel.Settings, m *message.Message) error {
+	numbered, ok := s.(channel.Numbered)
+	if !ok {
+		return wrong("/to", "is not what this service sends to")
+	}
+	number, err := numbered.Number(m.Address)
+	if err != nil {
+		return wrong("/to", "is not a telephone number: write it with its country, such as +33612345678")
+	}
+	m.Address = number
+	return nil
 }
 
 // toDevice replaces the id of a device by its push token, when the token is one that the provider serves.

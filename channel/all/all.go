@@ -6,11 +6,13 @@ import (
 	"heliograph/channel/apns"
 	"heliograph/channel/fcm"
 	"heliograph/channel/smtp"
+	"heliograph/channel/vonage"
 )
 
 // Providers are every kind of service that Heliograph can use, in the order in which people read them.
 var Providers = []channel.Provider{
 	smtp.Provider,
+	vonage.Provider,
 	apns.Provider,
 	fcm.Provider,
 }
