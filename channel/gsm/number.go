@@ -66,6 +66,7 @@ type Country struct {
 	Region string // ISO 3166-1 alpha-2, such as AF
 	Name   string // in the language that was asked for
 	Code   string // such as +93; several countries may share one
+	Main   bool   // the one that a shared code is known by, such as the United States of +1
 }
 
 // Countries lists every country by its name in a language; Afghanistan is the first in English.
@@ -80,8 +81,9 @@ func Countries(in language.Tag) []Country {
 		if err != nil || names.Name(parsed) == "" {
 			continue
 		}
-		code := "+" + strconv.Itoa(phonenumbers.GetCountryCodeForRegion(region))
-		list = append(list, Country{Region: region, Name: names.Name(parsed), Code: code})
+		code := phonenumbers.GetCountryCodeForRegion(region)
+		main := phonenumbers.GetRegionCodeForCountryCode(code) == region
+		list = append(list, Country{Region: region, Name: names.Name(parsed), Code: "+" + strconv.Itoa(code), Main: main})
 	}
 	order := collate.New(in)
 	slices.SortFunc(list, func(a, b Country) int {

@@ -48,15 +48,26 @@ func TestNumber(t *testing.T) {
 
 func TestCountries(t *testing.T) {
 	list := Countries(language.English)
-	if len(list) < 200 || list[0] != (Country{"AF", "Afghanistan", "+93"}) {
+	if len(list) < 200 || list[0] != (Country{"AF", "Afghanistan", "+93", true}) {
 		t.Fatalf("%d countries, first %+v", len(list), list[0])
 	}
-	seen := map[string]bool{}
+	seen, mains := map[string]bool{}, map[string]string{}
 	for _, c := range list {
+		if c.Main {
+			mains[c.Code] += c.Region
+		}
 		if !ValidCountry(c.Code) || seen[c.Region] || c.Name == "" {
 			t.Errorf("%+v", c)
 		}
 		seen[c.Region] = true
+	}
+	for _, c := range list {
+		if len(mains[c.Code]) != 2 {
+			t.Errorf("%s is known by %q", c.Code, mains[c.Code])
+		}
+	}
+	if mains["+1"] != "US" || mains["+44"] != "GB" {
+		t.Errorf("known by %q and %q", mains["+1"], mains["+44"])
 	}
 	if got := Countries(language.German)[1].Name; got != "Ägypten" {
 		t.Errorf("the second in German is %q", got)
