@@ -31,6 +31,8 @@ type Options struct {
 	Env       channel.Env
 	Now       func() time.Time // nil = the machine's clock
 	Location  *time.Location   // the organisation's time zone; nil = UTC
+	Own       func() Own       // what the installation itself needs of the network; nil = nothing
+	LookUp    LookUp           // nil = the system's resolver
 	NotFound  error            // what the store says of an object that is not there; nil = it says nothing of the kind
 }
 
@@ -80,6 +82,9 @@ func New(s Store, o Options) *Door {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.LookUp == nil {
+		o.LookUp = lookUpIP
 	}
 	return &Door{store: s, options: o}
 }
