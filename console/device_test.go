@@ -243,7 +243,7 @@ func TestDevicesFilter(t *testing.T) {
 			t.Errorf("%s: %s", query, diff)
 		}
 	}
-	for _, query := range []string{"?platform=amiga", "?inactive_days_min=-1", "?property=A:like:b"} {
+	for _, query := range []string{"?platform=amiga", "?inactive_days_min=-1", "?property=A:like:b", "?compliant=maybe", "?inactive_days_min=3O"} {
 		h.get("/devices"+query, http.StatusBadRequest)
 	}
 	if chips := h.get("/devices?platform=android&compliant=false", http.StatusOK).find(".chip"); len(chips) != 2 || chips[1].words() != "Not compliant" {

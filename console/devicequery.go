@@ -47,13 +47,20 @@ func readFilter(v url.Values) (f fleet.Filter, err error) {
 	f.Platform, f.Ownership = words[fleet.Platform](v["platform"]), words[fleet.Ownership](v["ownership"])
 	f.Group, f.Search = words[string](v["group"]), strings.TrimSpace(v.Get("search"))
 	for name, into := range map[string]**bool{"compliant": &f.Compliant, "jailbroken": &f.Jailbroken, "managed": &f.Managed} {
-		switch v.Get(name) {
+		switch word := v.Get(name); word {
+		case "":
 		case "true", "false":
-			yes := v.Get(name) == "true"
+			yes := word == "true"
 			*into = &yes
+		default: // nothing is left out in silence: a filter that asks less reaches more
+			return f, unreadable(name + " must be true or false")
 		}
 	}
-	if days, err := strconv.Atoi(strings.TrimSpace(v.Get("inactive_days_min"))); err == nil {
+	if text := strings.TrimSpace(v.Get("inactive_days_min")); text != "" {
+		days, err := strconv.Atoi(text)
+		if err != nil {
+			return f, unreadable("inactive_days_min must be a number")
+		}
 		f.InactiveDaysMin = &days
 	}
 	f.OSVersion = readVersion(v.Get("os_version_op"), strings.TrimSpace(v.Get("os_version")))
@@ -63,9 +70,13 @@ func readFilter(v url.Values) (f fleet.Filter, err error) {
 		f.Property = append(f.Property, fleet.PropertyCondition{Name: name, Op: fleet.Op(op), Value: value})
 	}
 	if wrong := (fleet.Audience{Filter: &f}).Check(); len(wrong) > 0 {
-		return f, web.BadRequest("The filter in the address cannot be read: " + strings.TrimPrefix(wrong[0].Field, "/filter/") + " " + wrong[0].Detail + ".")
+		return f, unreadable(strings.TrimPrefix(wrong[0].Field, "/filter/") + " " + wrong[0].Detail)
 	}
 	return f, nil
+}
+
+func unreadable(why string) error {
+	return web.BadRequest("The filter in the address cannot be read: " + why + ".")
 }
 
 func readVersion(op, value string) *fleet.VersionCondition {
@@ -74,8 +85,6 @@ func readVersion(op, value string) *fleet.VersionCondition {
 		return nil
 	case op == "":
 		op = string(fleet.Eq)
-	case value == "" && op != string(fleet.Exists) && op != string(fleet.Missing):
-		return nil
 	}
 	return &fleet.VersionCondition{Op: fleet.Op(op), Value: value}
 }

@@ -78,6 +78,7 @@ func (c *console) beginNotify(r *http.Request) (*notifyForm, error) {
 	if form.Filter, err = readFilter(v); err != nil {
 		return nil, err
 	}
+	form.Days = v.Get("inactive_days_min")
 	switch {
 	case len(v["device"]) > 0:
 		form.To, form.Devices = toDevices, deviceIDs(joinWords(v["device"]))
@@ -181,8 +182,8 @@ type reachPart struct {
 }
 
 func (c *console) reachOf(r *http.Request, form *notifyForm) (part reachPart, err error) {
-	if form.To == toDevices && len(form.Devices) == 0 {
-		return reachPart{Problem: t(r.Context(), "notify.who.none")}, nil
+	if bad := form.audienceProblems(r.Context()); len(bad) > 0 {
+		return reachPart{Problem: bad[0].Detail}, nil
 	}
 	part.Reach, err = c.Sender.Preview(r.Context(), actor(r), form.audience())
 	if list := refusal(err); list != nil {
@@ -353,6 +354,9 @@ func (c *console) notifySend(w http.ResponseWriter, r *http.Request) error {
 	}
 	if replayed {
 		return c.sentBefore(w, r, form)
+	}
+	if form.To == toDevices {
+		c.keepPicked(r.Context(), nil) // it has served
 	}
 	c.say(r, "success", t(r.Context(), sentKey(n)))
 	return goTo(w, r, notificationPath(n.ID))

@@ -179,6 +179,9 @@ func TestNotifyRefuses(t *testing.T) {
 		"no time":       {[]string{"when", whenLater}, "at", "Choose a date and a time."},
 		"past":          {[]string{"when", whenLater, "at", "2001-01-01T10:00"}, "at", "That moment has passed."},
 		"nobody":        {[]string{"to", toFilter, "platform", "windows"}, "to", "Matches nobody"},
+		"no condition":  {[]string{"to", toFilter}, "to", "Choose at least one condition"},
+		"no days":       {[]string{"to", toFilter, "platform", "ios", "inactive_days_min", "3O"}, "inactive_days_min", "Must be a number of days"},
+		"too many days": {[]string{"to", toFilter, "platform", "ios", "inactive_days_min", "99999"}, "inactive_days_min", "Must be a number of days"},
 		"none selected": {[]string{"to", toDevices}, "to", "No device is selected."},
 	} {
 		page := h.post("/notify/summary", http.StatusUnprocessableEntity, typedForm(one.change...)...)
@@ -194,6 +197,21 @@ func TestNotifyRefuses(t *testing.T) {
 	}
 	if list, _, _ := h.store.ListNotifications(t.Context(), everything, notificationFilters[""], newest); len(list) > 0 {
 		t.Error("something was sent")
+	}
+}
+
+// A selection has served when it was sent to.
+func TestSendingClearsTheSelection(t *testing.T) {
+	h := newHouse(t)
+	h.servers()
+	h.device("a")
+	page := h.post("/devices/selection", http.StatusOK, "query", "", "shown", "a", "device", "a", "go", "notify")
+	if got := page.one(t, "input[name=devices]").attr["value"]; got != "a" {
+		t.Fatalf("Notify is about %q", got)
+	}
+	h.done(h.send("to", toDevices, "devices", "a"))
+	if n := len(h.get("/devices", http.StatusOK).find("input[name=device][checked]")); n != 0 {
+		t.Errorf("%d are ticked afterwards", n)
 	}
 }
 

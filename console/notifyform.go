@@ -45,7 +45,9 @@ type notifyForm struct {
 	PreviewFor fleet.DeviceID
 	Once       string
 
-	Fresh    bool // nobody has chosen anything yet
+	Days     string    // what was typed for the days of inactivity
+	bad      []problem // what of the filter cannot be read
+	Fresh    bool      // nobody has chosen anything yet
 	Problems []problem
 }
 
@@ -109,9 +111,35 @@ func readNotifyForm(r *http.Request) (*notifyForm, error) {
 		return nil, web.BadRequest("The form was changed on its way.")
 	}
 	v.Del("search") // a search is not part of a notification's audience
+	f.readDays(r.Context(), v)
 	var err error
 	f.Filter, err = readFilter(v)
 	return f, err
+}
+
+// mostDays bounds the days of inactivity, as the audience does.
+const mostDays = 36_500
+
+// readDays takes the one condition that is typed.
+func (f *notifyForm) readDays(ctx context.Context, v url.Values) {
+	f.Days = strings.TrimSpace(v.Get("inactive_days_min"))
+	if n, err := strconv.Atoi(f.Days); f.Days != "" && (err != nil || n < 0 || n > mostDays) {
+		v.Del("inactive_days_min")
+		f.bad = append(f.bad, problem{"inactive_days_min", t(ctx, "notify.filter.inactive"), t(ctx, "notify.days", mostDays)})
+	}
+}
+
+// audienceProblems is what is wrong with the audience before it is asked for.
+func (f *notifyForm) audienceProblems(ctx context.Context) []problem {
+	switch {
+	case f.To == toDevices && len(f.Devices) == 0:
+		return []problem{{"to", t(ctx, "place.to"), t(ctx, "notify.who.none")}}
+	case f.To == toFilter && len(f.bad) > 0:
+		return f.bad
+	case f.To == toFilter && asksNothing(f.Filter):
+		return []problem{{"to", t(ctx, "place.to"), t(ctx, "notify.who.filter.none")}}
+	}
+	return nil
 }
 
 // lines gives a text the line ends that it is stored with.
@@ -147,7 +175,7 @@ func (f *notifyForm) audience() fleet.Audience {
 	switch {
 	case f.To == toDevices:
 		return fleet.Audience{DeviceIDs: f.Devices}
-	case f.To == toFilter && !asksNothing(f.Filter):
+	case f.To == toFilter:
 		filter := f.Filter
 		return fleet.Audience{Filter: &filter}
 	}
@@ -179,9 +207,7 @@ func (f *notifyForm) content(ctx context.Context) (c template.Content, bad []pro
 func (c *console) request(ctx context.Context, f *notifyForm) (r intake.Request, bad []problem) {
 	r.Audience = f.audience()
 	r.Content, bad = f.content(ctx)
-	if f.To == toDevices && len(f.Devices) == 0 {
-		bad = append(bad, problem{"to", t(ctx, "place.to"), t(ctx, "notify.who.none")})
-	}
+	bad = append(bad, f.audienceProblems(ctx)...)
 	if f.When == whenLater {
 		at, err := time.ParseInLocation(localTime, f.At, viewOf(ctx).zone)
 		switch {
@@ -226,7 +252,7 @@ func (f *notifyForm) problemsOf(ctx context.Context, list []intake.Problem) (out
 	for _, p := range list {
 		name := fieldNamed(p.Pointer)
 		detail := sentence(p.Detail)
-		if name == "to" && len(f.Devices) == 0 && f.To == toDevices {
+		if name == "to" && len(f.audienceProblems(ctx)) > 0 {
 			continue // said already, in better words
 		}
 		if name == "channels" {
@@ -238,7 +264,7 @@ func (f *notifyForm) problemsOf(ctx context.Context, list []intake.Problem) (out
 }
 
 // fieldOrder is the order of the fields on the page.
-var fieldOrder = []string{"to", "channels", "push", "push_message", "push_sound", "push_badge", "smtp", "smtp_subject", "smtp_message", "smtp_recipient", "smtp_sender",
+var fieldOrder = []string{"inactive_days_min", "to", "channels", "push", "push_message", "push_sound", "push_badge", "smtp", "smtp_subject", "smtp_message", "smtp_recipient", "smtp_sender",
 	"sms", "sms_message", "sms_recipient", "at"}
 
 // asOnPage sorts problems from the top of the page down.

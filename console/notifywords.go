@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -56,13 +55,6 @@ func (f *notifyForm) otherValues() url.Values { return filterValues(f.others()) 
 
 func contains[T comparable](list []T, word T) bool { return slices.Contains(list, word) }
 
-func days(n *int) string {
-	if n == nil {
-		return ""
-	}
-	return strconv.Itoa(*n)
-}
-
 func blank(text string) bool { return strings.TrimSpace(text) == "" }
 
 // mayHoldMacros marks the fields into which the picker inserts.
@@ -93,7 +85,7 @@ func (p summaryPage) who(ctx context.Context) string {
 	switch {
 	case p.To == toDevices:
 		return t(ctx, "summary.who.devices")
-	case p.To == toFilter && !asksNothing(p.Filter):
+	case p.To == toFilter:
 		return filterWords(ctx, p.Filter)
 	}
 	return t(ctx, "summary.who.all")

@@ -14,6 +14,8 @@ var notify = map[string]string{
 	"notify.who.devices.one":   "%d device, picked by hand",
 	"notify.who.devices.other": "%d devices, picked by hand",
 	"notify.who.none":          "No device is selected. Pick some on the Devices page, or choose another audience.",
+	"notify.who.filter.none":   "Choose at least one condition, or Everybody.",
+	"notify.days":              "Must be a number of days, 0 to %d.",
 	"notify.who.count":         "Count",
 	"notify.filter.any":        "Any",
 	"notify.filter.compliance": "Compliance",
