@@ -47,6 +47,8 @@ type Door interface {
 	ActivateServer(ctx context.Context, actor access.Actor, id string) (channel.Server, error)
 	ResumeServer(ctx context.Context, actor access.Actor, id string) (channel.Server, error)
 	TestServer(ctx context.Context, actor access.Actor, id string, in *intake.ServerInput, to string) (channel.Report, error)
+
+	Carriers
 }
 
 // Options of the API. Store, Door and Providers are required.
