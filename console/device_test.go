@@ -63,7 +63,7 @@ func newHouse(t *testing.T) *house {
 	t.Helper()
 	ctx := t.Context()
 	h := &house{peers: &peers{answers: map[string]message.Outcome{}}}
-	providers := []channel.Provider{h.peers.provider("smtp", message.SMTP), h.peers.provider("apns", message.Push)}
+	providers := []channel.Provider{h.peers.provider("smtp", message.SMTP), h.peers.provider("apns", message.Push), h.peers.provider("sms", message.SMS)}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -113,10 +113,10 @@ func (h *house) must(err error) {
 	}
 }
 
-// servers sets up one server for mail and one for push.
-func (h *house) servers() {
+// servers sets up one server for mail, one for push, and one of each other kind that is named.
+func (h *house) servers(more ...string) {
 	h.Helper()
-	for _, kind := range []string{"smtp", "apns"} {
+	for _, kind := range append([]string{"smtp", "apns"}, more...) {
 		_, err := h.door.CreateServer(h.Context(), access.Actor{Name: "test", Role: access.Administrator, Scope: everything}, intake.ServerInput{Kind: kind, Name: kind})
 		h.must(err)
 	}
@@ -128,6 +128,7 @@ func (h *house) device(id string, change ...func(*fleet.Device)) {
 	_, err := h.store.PutUser(h.Context(), everything, fleet.User{ID: fleet.UserID("u-" + id), DisplayName: "Person " + id, GivenName: "Given " + id, Mail: id + "@example.com"})
 	h.must(err)
 	d := fleet.NewDevice(fleet.DeviceID(id))
+	d.PhoneNumber = "+33612345678"
 	d.Name, d.Platform, d.OSVersion, d.User = "Phone "+id, fleet.IOS, "17.4", fleet.UserID("u-"+id)
 	d.Push = &fleet.PushToken{Provider: fleet.APNs, Token: fmt.Sprintf("%x", id), App: "com.example.app", Environment: fleet.Production}
 	for _, c := range change {

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"heliograph/access"
+	"heliograph/channel"
 	"heliograph/fleet"
 	"heliograph/intake"
 	"heliograph/message"
@@ -24,6 +25,8 @@ type Sender interface {
 	Summary(ctx context.Context, actor access.Actor, r intake.Request) (intake.Summary, error)
 	Preview(ctx context.Context, actor access.Actor, a fleet.Audience) (fleet.Reach, error)
 	PreviewContent(ctx context.Context, actor access.Actor, c template.Content, device fleet.DeviceID) (shown template.Content, missing []string, err error)
+	// Channels tells for which channels something is set up.
+	Channels(ctx context.Context) (map[message.Channel]bool, error)
 	Cancel(ctx context.Context, actor access.Actor, id message.NotificationID) error
 	Retry(ctx context.Context, actor access.Actor, id message.NotificationID, states []message.State, c *message.Channel) (queued int64, err error)
 }
@@ -152,21 +155,11 @@ func (c *console) showNotify(w http.ResponseWriter, r *http.Request, status int,
 
 // channelOffers are the channels that can be used, or could be when something were set up.
 func (c *console) channelOffers(ctx context.Context) (list []channelOffer, err error) {
-	servers, err := c.Servers.Servers(ctx)
+	ready, err := c.Sender.Channels(ctx)
 	for _, f := range serverFamilies {
 		for _, ch := range f.channels {
-			offer, exists := channelOffer{Channel: ch, Path: f.path}, false
-			for _, p := range c.Providers {
-				if p.Channel != ch {
-					continue
-				}
-				exists = true
-				for _, s := range servers {
-					offer.Ready = offer.Ready || s.Kind == p.Kind && s.Active
-				}
-			}
-			if exists {
-				list = append(list, offer)
+			if slices.ContainsFunc(c.Providers, func(p channel.Provider) bool { return p.Channel == ch }) {
+				list = append(list, channelOffer{ch, ready[ch], f.path})
 			}
 		}
 	}

@@ -82,11 +82,11 @@ func TestNotifySaysWhatIsNotSetUp(t *testing.T) {
 	for _, link := range page.find(".channel-missing a") {
 		paths = append(paths, link.attr["href"])
 	}
-	if !slices.Equal(paths, []string{"/settings/push-providers", "/settings/servers"}) {
+	if !slices.Equal(paths, []string{"/settings/push-providers", "/settings/servers", "/settings/servers"}) {
 		t.Errorf("missing channels lead to %v", paths)
 	}
-	if n := len(page.find("input.channel-switch[disabled]")); n != 2 {
-		t.Errorf("%d channels cannot be switched on, want 2", n)
+	if n := len(page.find("input.channel-switch[disabled]")); n != 3 {
+		t.Errorf("%d channels cannot be switched on, want 3", n)
 	}
 	page = h.post("/notify/summary", http.StatusUnprocessableEntity, typedForm()...)
 	if got := page.one(t, "#smtp-problem").words(); got != "No SMTP server is active." {
@@ -318,4 +318,30 @@ func TestMacroPickerIsAListWithoutScript(t *testing.T) {
 	if !found {
 		t.Error("${user.mail} is not in the list")
 	}
+}
+
+// SMS is off until somebody switches it on: it costs money.
+func TestNotifyBySMS(t *testing.T) {
+	h := newHouse(t)
+	h.servers("sms")
+	h.device("a")
+	page := h.get("/notify", http.StatusOK)
+	if len(page.find("#sms[checked]")) > 0 || len(page.find("#smtp[checked]")) != 1 {
+		t.Error("SMS is on, or e-mail is off, to begin with")
+	}
+	form := []string{"sms", "on", "sms_message", "Hi ${user.givenname}", "sms_recipient", page.one(t, "#sms_recipient").attr["value"]}
+	part := h.post("/notify/preview", http.StatusOK, typedForm(append(form, "preview_device", "a")...)...)
+	if words := part.words(); !strings.Contains(words, "Hi Given a") || !strings.Contains(words, "To +33612345678") {
+		t.Errorf("the preview says %q", words)
+	}
+	n := h.done(h.send(form...))
+	if n.Counts[message.SMS][message.Sent] != 1 {
+		t.Errorf("counts %v", n.Counts)
+	}
+	page = h.get(notificationPath(n.ID)+"?channel=sms", http.StatusOK)
+	detail := h.get(page.one(t, "#deliveries a.table-name").attr["href"], http.StatusOK)
+	if words := detail.one(t, ".bubble").words(); !strings.Contains(words, "Hi Given a") {
+		t.Errorf("the delivery says %q", words)
+	}
+	h.post("/notify/summary", http.StatusUnprocessableEntity, typedForm("sms", "on")...).one(t, "#sms_message-problem")
 }

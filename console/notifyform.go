@@ -64,7 +64,7 @@ const (
 )
 
 func newNotifyForm() *notifyForm {
-	return &notifyForm{To: toAll, MailRecipient: template.DefaultMailRecipient, When: whenNow, Fresh: true}
+	return &notifyForm{To: toAll, MailRecipient: template.DefaultMailRecipient, SMSRecipient: template.DefaultNumberRecipient, When: whenNow, Fresh: true}
 }
 
 // use switches a channel on or off.

@@ -132,6 +132,24 @@ func (d *Door) checkTimes(r Request) (list []Problem) {
 
 // checkServers finds channels that nothing is set up for.
 func (d *Door) checkServers(ctx context.Context, c template.Content) (list []Problem, err error) {
+	active, err := d.Channels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.Push != nil && !active[message.Push] {
+		list = append(list, Problem{"/ad_hoc/push", "no push provider is set up"})
+	}
+	if c.SMTP != nil && !active[message.SMTP] {
+		list = append(list, Problem{"/ad_hoc/smtp", "no SMTP server is active"})
+	}
+	if c.SMS != nil && !active[message.SMS] {
+		list = append(list, Problem{"/ad_hoc/sms", "no SMS gateway is set up"})
+	}
+	return list, nil
+}
+
+// Channels tells for which channels something is set up.
+func (d *Door) Channels(ctx context.Context) (map[message.Channel]bool, error) {
 	active := map[message.Channel]bool{}
 	servers, err := d.store.Servers(ctx)
 	if err != nil {
@@ -142,16 +160,8 @@ func (d *Door) checkServers(ctx context.Context, c template.Content) (list []Pro
 			active[p.Channel] = true
 		}
 	}
-	if c.Push != nil && !active[message.Push] {
-		list = append(list, Problem{"/ad_hoc/push", "no push provider is set up"})
-	}
-	if c.SMTP != nil && !active[message.SMTP] {
-		list = append(list, Problem{"/ad_hoc/smtp", "no SMTP server is active"})
-	}
-	if c.SMS != nil && !active[message.SMS] && !d.byCarrier(ctx, active[message.SMTP]) {
-		list = append(list, Problem{"/ad_hoc/sms", "no SMS gateway is set up"})
-	}
-	return list, nil
+	active[message.SMS] = active[message.SMS] || d.byCarrier(ctx, active[message.SMTP])
+	return active, nil
 }
 
 // byCarrier reports whether text messages can go by the carriers' mail gateways.
