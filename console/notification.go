@@ -205,20 +205,12 @@ func stateKind(s message.State) string {
 	return "still"
 }
 
-// segments are the counts of one channel, or of all (0), as parts of a bar. Good ends come first, what is open last.
-func segments(ctx context.Context, counts message.Counts, ch message.Channel) (list []segment) {
-	for _, s := range []message.State{
-		message.Delivered, message.Sent, message.Failed, message.Unknown, message.Skipped, message.Cancelled, message.Sending, message.Queued,
-	} {
-		n := counts.In(s)
-		if ch != 0 {
-			n = counts[ch][s]
-		}
-		if n > 0 {
-			list = append(list, segment{Kind: s.String(), Label: tf(ctx, "state", s.String()), N: n})
-		}
+// segments are the counts of one channel, or of all (0), as parts of a bar.
+func segments(ctx context.Context, counts message.Counts, ch message.Channel) []segment {
+	if ch == 0 {
+		return outcome(ctx, counts)
 	}
-	return list
+	return outcome(ctx, message.Counts{ch: counts[ch]})
 }
 
 // barWords says to a screen reader what a bar shows.
