@@ -206,6 +206,12 @@ func (s *Store) writeResults(ctx context.Context, tx Tx, r courier.Results) (tal
 		if !ok || !was.Open() && one.State.Open() { // deleted, or ended by hand: it does not come back
 			continue
 		}
+		if overtaken(d.Channel, was, one.State) {
+			if err := s.nameDelivery(ctx, tx, one); err != nil {
+				return counts, err
+			}
+			continue
+		}
 		counts.move(d.Notification, d.Channel, was, one.State)
 		finished := int64(0)
 		if !one.State.Open() {
@@ -225,6 +231,20 @@ func (s *Store) writeResults(ctx context.Context, tx Tx, r courier.Results) (tal
 			NULLIF(value ->> 6, '') AS provider_id, CAST(value ->> 7 AS BIGINT) AS finished_at FROM `+s.each("$1")+`) AS r
 		WHERE deliveries.id = r.id`, string(text))
 	return counts, err
+}
+
+// overtaken: a receipt came before the answer of its batch was written, and it knows more. While a text message is on the
+// wire nothing but a receipt ends it.
+func overtaken(c message.Channel, was, result message.State) bool {
+	settled := was == message.Delivered || was == message.Failed && c == message.SMS
+	return settled && (result == message.Sent || result == message.Unknown)
+}
+
+// nameDelivery writes what an answer says beside the state.
+func (s *Store) nameDelivery(ctx context.Context, tx Tx, r courier.Result) error {
+	_, err := tx.Exec(ctx, `UPDATE deliveries SET attempts = $2, provider_id = $3 WHERE id = $1`,
+		int64(r.Delivery.ID), r.Attempts, orNil(r.ProviderID))
+	return err
 }
 
 func (s *Store) statesOf(ctx context.Context, tx Tx, list []courier.Result) (map[message.DeliveryID]message.State, error) {
