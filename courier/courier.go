@@ -51,12 +51,15 @@ type Observer interface {
 	Outcome(c message.Channel, s message.State, r message.Reason)
 	// Sent measures one batch of a kind of server.
 	Sent(kind string, messages int, took time.Duration)
+	// Trouble counts a batch that paused a server, or let it stay so.
+	Trouble(kind string, r message.Reason)
 }
 
 type nobody struct{}
 
 func (nobody) Outcome(message.Channel, message.State, message.Reason) {}
 func (nobody) Sent(string, int, time.Duration)                        {}
+func (nobody) Trouble(string, message.Reason)                         {}
 
 // New makes a courier. Its methods are the workers of this package's jobs; Start makes it look for what is due.
 func New(s Store, q Queues, o Options) *Courier {

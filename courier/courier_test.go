@@ -228,6 +228,30 @@ type peers struct {
 	rate, rateUS float64                      // of text messages a second; 0 = as fast as can be
 
 	waitFor chan struct{} // not nil: nothing is answered before it is closed
+	hangs   map[message.Channel]*hanging
+}
+
+// hanging is a server that takes messages and does not answer until it is let go.
+type hanging struct {
+	taken chan struct{} // a signal for each message
+	until chan struct{}
+}
+
+// hang makes the servers of a channel hang. The returned function lets them answer.
+func (p *peers) hang(c message.Channel) (h *hanging, end func()) {
+	h = &hanging{taken: make(chan struct{}, 1000), until: make(chan struct{})}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hangs == nil {
+		p.hangs = map[message.Channel]*hanging{}
+	}
+	p.hangs[c] = h
+	return h, sync.OnceFunc(func() {
+		p.mu.Lock()
+		delete(p.hangs, c)
+		p.mu.Unlock()
+		close(h.until)
+	})
 }
 
 func (p *peers) provider(kind string, c message.Channel) channel.Provider {
@@ -261,8 +285,12 @@ func (p *peers) Send(ctx context.Context, batch []message.Message) []message.Out
 
 func (p *peers) one(_ context.Context, m message.Message) message.Outcome {
 	p.mu.Lock()
-	wait, handed := p.waitFor, p.handed
+	wait, handed, hangs := p.waitFor, p.handed, p.hangs[m.Channel]
 	p.mu.Unlock()
+	if hangs != nil {
+		hangs.taken <- struct{}{}
+		<-hangs.until
+	}
 	if handed != nil {
 		handed <- struct{}{}
 	}

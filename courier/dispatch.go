@@ -399,6 +399,7 @@ func (c *Courier) health(server *open, trouble *message.Failure, results *Result
 	case trouble != nil:
 		results.Pause = pauseFor(*trouble, server.Pause, results.At)
 		server.streak.Reset()
+		c.options.Observer.Trouble(server.Kind, trouble.Reason)
 		c.options.Logger.Warn("server paused", "server", server.Name, "kind", server.Kind,
 			"reason", trouble.Reason, "detail", trouble.Detail, "until", results.Pause.Until)
 	case server.Pause != nil && results.Answer != "":

@@ -30,6 +30,13 @@ type Running any
 // Control is the queue of everything that touches no server: expanding, cancelling, housekeeping.
 const Control = "control"
 
+// Probes is the queue of the messages that paused servers are tried with: a server's own queue rests while it is paused,
+// and one that hangs must keep nobody else waiting.
+const Probes = "probes"
+
+// probesAtOnce is how many servers each node tries at once. A probe does little but wait.
+const probesAtOnce = 64
+
 // QueueOf is the queue of one server, by its id: its concurrency and its pause are the server's own.
 func QueueOf(server string) string { return "server-" + server }
 

@@ -46,6 +46,9 @@ func (c *Courier) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the servers' states: %w", err)
 	}
+	if err := c.queues.EnsureQueue(Probes, probesAtOnce); err != nil {
+		return err
+	}
 	var jobs []Job
 	now := c.options.Now()
 	for _, s := range states {
@@ -70,7 +73,7 @@ func dueJobs(s ServerState, now time.Time) []Job {
 	case s.PausedUntil.After(now):
 		return nil
 	case !s.PausedUntil.IsZero():
-		return []Job{{Args: ProbeArgs{Server: s.ID}, Queue: Control, Lane: Urgent, Once: true}}
+		return []Job{{Args: ProbeArgs{Server: s.ID}, Queue: Probes, Lane: Urgent, Once: true}}
 	case s.Due:
 		return []Job{{Args: RetryArgs{Server: s.ID}, Queue: QueueOf(s.ID), Lane: Normal, Once: true}}
 	}
