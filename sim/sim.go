@@ -1,5 +1,5 @@
 // Package sim starts simulators of the services that Heliograph sends through: Apple's push service, Firebase Cloud
-// Messaging, and a mail server, with a page that shows what arrived on phones and in mailboxes.
+// Messaging, an SMS gateway and a mail server, with a page that shows what arrived on phones and in mailboxes.
 //
 // They speak the real protocols on loopback, remember what they read, and fail on request (package control). Demo,
 // tests, crash tests and benchmarks use the same ones. No simulator imports a client of its service.
@@ -19,15 +19,17 @@ import (
 	"heliograph/sim/fcm"
 	"heliograph/sim/inbox"
 	"heliograph/sim/smtp"
+	"heliograph/sim/vonage"
 )
 
 // The names of the simulators, and the word for all of them.
 const (
-	APNs  = "apns"
-	FCM   = "fcm"
-	SMTP  = "smtp"
-	Inbox = "inbox" // the page; it comes with SMTP
-	All   = "all"
+	APNs   = "apns"
+	FCM    = "fcm"
+	Vonage = "vonage"
+	SMTP   = "smtp"
+	Inbox  = "inbox" // the page; it comes with SMTP
+	All    = "all"
 )
 
 // Options are the variable parts of a Set; the zero value works.
@@ -36,7 +38,7 @@ type Options struct {
 	Logger *slog.Logger              // nil = silent
 	Names  func(token string) string // friendly names of phones on the page; nil = none
 
-	APNsAddr, FCMAddr, SMTPAddr, InboxAddr string // loopback only; "" = 127.0.0.1 and a free port
+	APNsAddr, FCMAddr, VonageAddr, SMTPAddr, InboxAddr string // loopback only; "" = 127.0.0.1 and a free port
 
 	// StateDir keeps the authority, keys and accounts, so that simulators started again are the same to their clients.
 	// "" = fresh ones each time.
@@ -45,11 +47,12 @@ type Options struct {
 
 // Set is a group of running simulators with one authority.
 type Set struct {
-	ready Ready
-	apns  *apns.Server
-	fcm   *fcm.Server
-	smtp  *smtp.Server
-	inbox *inbox.Server
+	ready  Ready
+	apns   *apns.Server
+	fcm    *fcm.Server
+	vonage *vonage.Server
+	smtp   *smtp.Server
+	inbox  *inbox.Server
 }
 
 // Ready says where the simulators are and how to sign in to them; its JSON is the ready file of "heliograph sim".
@@ -62,8 +65,9 @@ type Ready struct {
 
 // Credentials are those that the simulators accept; nil = that simulator does not run.
 type Credentials struct {
-	APNs *apns.Credentials `json:"apns,omitempty"`
-	FCM  *FCMCredentials   `json:"fcm,omitempty"`
+	APNs   *apns.Credentials   `json:"apns,omitempty"`
+	FCM    *FCMCredentials     `json:"fcm,omitempty"`
+	Vonage *vonage.Credentials `json:"vonage,omitempty"`
 }
 
 // FCMCredentials hold the text of the service account's JSON file.
@@ -71,16 +75,16 @@ type FCMCredentials struct {
 	ServiceAccount string `json:"service_account"`
 }
 
-// Start starts the simulators that which names: "apns", "fcm", "smtp", or "all". What was started is stopped again when
+// Start starts the simulators that which names: "apns", "fcm", "vonage", "smtp", or "all". What was started is stopped again when
 // one of them cannot start, or ctx is over.
 func Start(ctx context.Context, which []string, o Options) (*Set, error) {
 	for _, name := range which {
-		if !slices.Contains([]string{APNs, FCM, SMTP, All}, name) {
-			return nil, fmt.Errorf("simulator %q: must be one of apns, fcm, smtp, all", name)
+		if !slices.Contains([]string{APNs, FCM, Vonage, SMTP, All}, name) {
+			return nil, fmt.Errorf("simulator %q: must be one of apns, fcm, vonage, smtp, all", name)
 		}
 	}
 	if len(which) == 0 {
-		return nil, errors.New("no simulator was named: apns, fcm, smtp or all")
+		return nil, errors.New("no simulator was named: apns, fcm, vonage, smtp or all")
 	}
 	ca, err := authority.Open(o.StateDir)
 	if err != nil {
@@ -90,7 +94,7 @@ func Start(ctx context.Context, which []string, o Options) (*Set, error) {
 	for _, part := range []struct {
 		name  string
 		start func(*authority.Authority, Options) error
-	}{{APNs, s.startAPNs}, {FCM, s.startFCM}, {SMTP, s.startSMTP}} {
+	}{{APNs, s.startAPNs}, {FCM, s.startFCM}, {Vonage, s.startVonage}, {SMTP, s.startSMTP}} {
 		if !slices.Contains(which, part.name) && !slices.Contains(which, All) {
 			continue
 		}
@@ -136,6 +140,21 @@ func (s *Set) startFCM(ca *authority.Authority, o Options) error {
 	return nil
 }
 
+func (s *Set) startVonage(ca *authority.Authority, o Options) error {
+	credentials, err := vonage.OpenCredentials(o.StateDir)
+	if err != nil {
+		return err
+	}
+	server, err := vonage.Start(vonage.Options{Addr: o.VonageAddr, Authority: ca, Credentials: credentials, Logger: o.Logger})
+	if err != nil {
+		return err
+	}
+	s.vonage = server
+	s.ready.Sims[Vonage] = server.URL()
+	s.ready.Credentials.Vonage = &credentials
+	return nil
+}
+
 // startSMTP comes last: the page shows what the others received.
 func (s *Set) startSMTP(ca *authority.Authority, o Options) error {
 	server, err := smtp.Start(smtp.Options{Addr: o.SMTPAddr, Authority: ca, Logger: o.Logger})
@@ -153,6 +172,10 @@ func (s *Set) startSMTP(ca *authority.Authority, o Options) error {
 		page.Phones = append(page.Phones, s.fcm)
 		page.Magic[FCM] = s.fcm.Magic()
 	}
+	if s.vonage != nil {
+		page.Texts = s.vonage
+		page.Magic[Vonage] = s.vonage.Magic()
+	}
 	if s.inbox, err = inbox.Start(page); err != nil {
 		return err
 	}
@@ -169,6 +192,9 @@ func (s *Set) APNs() *apns.Server { return s.apns }
 // FCM is the push simulator of Google; nil when it does not run.
 func (s *Set) FCM() *fcm.Server { return s.fcm }
 
+// Vonage is the SMS simulator; nil when it does not run.
+func (s *Set) Vonage() *vonage.Server { return s.vonage }
+
 // SMTP is the mail simulator; nil when it does not run.
 func (s *Set) SMTP() *smtp.Server { return s.smtp }
 
@@ -180,6 +206,9 @@ func (s *Set) Stop(ctx context.Context) error {
 	}
 	if s.smtp != nil {
 		errs = append(errs, s.smtp.Stop(ctx))
+	}
+	if s.vonage != nil {
+		errs = append(errs, s.vonage.Stop(ctx))
 	}
 	if s.fcm != nil {
 		errs = append(errs, s.fcm.Stop(ctx))

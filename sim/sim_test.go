@@ -55,6 +55,7 @@ func TestReadyFileIsEnoughToReachEverything(t *testing.T) {
 			FCM struct {
 				ServiceAccount string `json:"service_account"`
 			} `json:"fcm"`
+			Vonage struct{ Key, Secret string } `json:"vonage"`
 		}
 		CAFile string `json:"ca_file"`
 		PID    int    `json:"pid"`
@@ -64,6 +65,9 @@ func TestReadyFileIsEnoughToReachEverything(t *testing.T) {
 	}
 	if ready.PID != os.Getpid() || ready.Credentials.APNs.KeyID == "" || !strings.Contains(ready.Credentials.APNs.KeyP8, "PRIVATE KEY") {
 		t.Errorf("%s", text)
+	}
+	if v := ready.Credentials.Vonage; len(v.Key) != 8 || len(v.Secret) != 16 {
+		t.Errorf("the SMS account has a key of %d characters and a secret of %d", len(v.Key), len(v.Secret))
 	}
 	var account map[string]string
 	if err := json.Unmarshal([]byte(ready.Credentials.FCM.ServiceAccount), &account); err != nil || account["token_uri"] != ready.Sims[FCM]+"/token" {
@@ -78,7 +82,7 @@ func TestReadyFileIsEnoughToReachEverything(t *testing.T) {
 		t.Fatal("the CA file holds no certificate")
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
-	for _, name := range []string{APNs, FCM, Inbox} {
+	for _, name := range []string{APNs, FCM, Vonage, Inbox} {
 		res, err := client.Get(ready.Sims[name] + "/_sim/magic")
 		if err != nil {
 			t.Fatal(err)
@@ -97,7 +101,7 @@ func TestReadyFileIsEnoughToReachEverything(t *testing.T) {
 }
 
 func TestOnlyWhatWasNamed(t *testing.T) {
-	for which, want := range map[string][]string{APNs: {APNs}, FCM: {FCM}, SMTP: {Inbox, SMTP}} {
+	for which, want := range map[string][]string{APNs: {APNs}, FCM: {FCM}, Vonage: {Vonage}, SMTP: {Inbox, SMTP}} {
 		s := start(t, Options{}, which)
 		var got []string
 		for name := range s.Ready().Sims {
@@ -107,7 +111,7 @@ func TestOnlyWhatWasNamed(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", which, diff)
 		}
-		if (s.APNs() != nil) != (which == APNs) || (s.FCM() != nil) != (which == FCM) || (s.SMTP() != nil) != (which == SMTP) {
+		if (s.APNs() != nil) != (which == APNs) || (s.FCM() != nil) != (which == FCM) || (s.Vonage() != nil) != (which == Vonage) || (s.SMTP() != nil) != (which == SMTP) {
 			t.Errorf("%s: the wrong simulators run", which)
 		}
 		if which != APNs && s.Ready().Credentials.APNs != nil {

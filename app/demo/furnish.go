@@ -19,6 +19,9 @@ import (
 // AppID is the app of the demo's fleet, on both push services.
 const AppID = "com.example.heliograph"
 
+// demoRate is how many text messages a second leave: more than an account is given, so that nobody waits for a demo.
+const demoRate = 100
+
 // furnish fills the installation with servers that lead to the simulators, a fleet and a token. A demo that was stopped
 // and started again on the same directory keeps its fleet; the servers learn the simulators' new ports.
 func (d *Demo) furnish(ctx context.Context) (token string, err error) {
@@ -104,8 +107,14 @@ func (d *Demo) servers() ([]intake.ServerInput, error) {
 		"app": AppID, "service_account": sims.Credentials.FCM.ServiceAccount,
 		"endpoint": sims.Sims[sim.FCM], "trusted_ca": string(ca),
 	}
+	texts := map[string]any{
+		"key": sims.Credentials.Vonage.Key, "secret": sims.Credentials.Vonage.Secret, "country": "+1",
+		"virtual_number": "12015550100", "rate_per_second": demoRate, "rate_per_second_us": demoRate,
+		"endpoint": sims.Sims[sim.Vonage], "trusted_ca": string(ca),
+	}
 	return inputs([]server{
 		{"smtp", "Simulated mail server", mail},
+		{"sms", "Simulated SMS gateway", texts},
 		{"apns", "Simulated APNs", with(apple, "environment", "production")},
 		{"apns", "Simulated APNs (sandbox)", with(apple, "environment", "sandbox")},
 		{"fcm", "Simulated FCM", google},

@@ -15,7 +15,7 @@ import (
 )
 
 type simCmd struct {
-	Which     []string `arg:"" help:"all, or some of apns, fcm, smtp." enum:"all,apns,fcm,smtp"`
+	Which     []string `arg:"" help:"all, or some of apns, fcm, vonage, smtp." enum:"all,apns,fcm,vonage,smtp"`
 	ReadyFile string   `help:"JSON file with addresses and credentials: written when all listen, removed on a clean stop." type:"path" placeholder:"PATH"`
 	StateDir  string   `help:"Directory that keeps authority, keys and accounts, so that a restart changes none of them. Default: fresh ones, in a temporary directory." type:"path" placeholder:"DIR"`
 }

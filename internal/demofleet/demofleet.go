@@ -5,7 +5,7 @@
 // The first people are always the same few friends, for demonstrations: see friends.go.
 //
 // Nobody is reached by accident: mail addresses end in .example (RFC 2606), and phone numbers come from the ranges that
-// France and North America keep for films. There are 30,000 of those; beyond as many people they repeat.
+// North America, Germany and Sweden keep for films. There are about 27,000 of those; beyond as many people they repeat.
 package demofleet
 
 import (

@@ -117,19 +117,3 @@ func plain(name string) string {
 		return r
 	}, norm.NFD.String(letters.Replace(strings.ToLower(name)))))
 }
-
-// areaCodes are some of North America's, each with the 100 numbers 555-0100 to 555-0199 that belong to nobody.
-const firstAreaCode, areaCodes = 201, 200
-
-// number is the person's own among those that belong to nobody: 06 39 98 00 00 to 06 39 98 99 99 in France (a decision
-// of its regulator), then 555-01xx in North America.
-func (m *maker) number() string {
-	const french = 10_000
-	switch i := m.i % (french + 100*areaCodes); {
-	case i < french:
-		return fmt.Sprintf("+3363998%04d", i)
-	default:
-		i -= french
-		return fmt.Sprintf("+1%d55501%02d", firstAreaCode+i/100, i%100)
-	}
-}

@@ -1,12 +1,14 @@
 // Package inbox is the page on which a visitor sees what arrives: phones with lock screen and badge, mailboxes with
-// their mails, live. It also carries the control interface of the mail simulator, which has no HTTP of its own.
+// their mails, numbers with their text messages, live. It also carries the control interface of the mail simulator, which
+// has no HTTP of its own.
 //
-//	apns.Server ─┐
-//	fcm.Server  ─┼─ phone.Book each ─┐
-//	smtp.Server ─┴─ mailboxes ───────┴─► GET /_sim/phones, /_sim/mailboxes ─► the page, told by /events
+//	apns.Server   ─┬─ phone.Book each ─┐
+//	fcm.Server    ─┘                   │
+//	smtp.Server   ─── mailboxes ───────┼─► GET /_sim/phones, /_sim/mailboxes, /_sim/numbers ─► the page, told by /events
+//	vonage.Server ─── numbers ─────────┘
 //
 // Nothing is gathered while nobody looks: the books read the simulators' histories when a request comes. They hold a
-// bounded number of phones and mailboxes, the page shows the newest 200, and the search goes through all that are held.
+// bounded number of phones, mailboxes and numbers, the page shows the newest 200, and the search goes through all that are held.
 // What came in from outside reaches the page as JSON and is shown as text, never as HTML.
 package inbox
 
@@ -26,6 +28,7 @@ import (
 	"heliograph/sim/control"
 	"heliograph/sim/phone"
 	"heliograph/sim/smtp"
+	"heliograph/sim/vonage"
 )
 
 //go:embed assets
@@ -44,6 +47,7 @@ const eventPause = 300 * time.Millisecond
 type Options struct {
 	Addr   string                    // "" = 127.0.0.1 and a free port
 	Mail   *smtp.Server              // nil = no mailboxes and no control of them
+	Texts  *vonage.Server            // nil = no text messages
 	Phones []phone.Source            // push services
 	Magic  map[string][]Magic        // of each simulator by name, to be shown
 	Names  func(token string) string // friendly names of phones; nil = none
@@ -60,7 +64,8 @@ type Server struct {
 
 	mu    sync.Mutex // guards the books
 	books []*phone.Book
-	mail  *mailboxes
+	mail  *mailboxes // nil = there is no mail
+	texts *numbers   // nil = there are no text messages
 }
 
 // Start starts the page.
@@ -71,6 +76,9 @@ func Start(o Options) (*Server, error) {
 	}
 	if o.Mail != nil {
 		s.mail = newMailboxes(o.Mail)
+	}
+	if o.Texts != nil {
+		s.texts = newNumbers(o.Texts)
 	}
 	handler, err := s.handler()
 	if err != nil {
@@ -99,6 +107,7 @@ func (s *Server) handler() (http.Handler, error) {
 	mux.Handle("/", http.FileServerFS(files))
 	mux.HandleFunc("GET /_sim/phones", s.servePhones)
 	mux.HandleFunc("GET /_sim/mailboxes", s.serveMailboxes)
+	mux.HandleFunc("GET /_sim/numbers", s.serveNumbers)
 	mux.HandleFunc("GET /magic", s.serveMagic)
 	mux.HandleFunc("GET /events", s.serveEvents)
 	if s.options.Mail != nil {
@@ -171,7 +180,26 @@ func (s *Server) mailboxes(query string, limit int) mailPage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mail.catchUp()
-	return mailPage{Count: s.mail.order.Len(), Mails: s.mail.count, Items: s.mail.find(query, limit)}
+	return s.mail.page(query, limit)
+}
+
+func (s *Server) serveNumbers(w http.ResponseWriter, r *http.Request) {
+	query, limit, err := search(r)
+	if err != nil {
+		control.Problem(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	control.JSON(w, http.StatusOK, s.numbers(query, limit))
+}
+
+func (s *Server) numbers(query string, limit int) textPage {
+	if s.texts == nil {
+		return textPage{Items: []Number{}}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.texts.catchUp()
+	return s.texts.page(query, limit)
 }
 
 // search reads ?q= and ?limit=.
@@ -225,6 +253,9 @@ func (s *Server) changed() []<-chan struct{} {
 	}
 	if s.options.Mail != nil {
 		channels = append(channels, s.options.Mail.Changed())
+	}
+	if s.options.Texts != nil {
+		channels = append(channels, s.options.Texts.Changed())
 	}
 	return channels
 }

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/smtp"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"heliograph/sim/control"
 	"heliograph/sim/phone"
 	simsmtp "heliograph/sim/smtp"
+	"heliograph/sim/vonage"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,6 +41,7 @@ type bench struct {
 	*Server
 	push pushes
 	mail *simsmtp.Server
+	sms  *vonage.Server
 	http *http.Client
 }
 
@@ -47,9 +51,13 @@ func start(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{push: pushes{control.NewHistory[phone.Push](0)}, mail: mail, http: &http.Client{Transport: &http.Transport{}}}
+	sms, err := vonage.Start(vonage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{push: pushes{control.NewHistory[phone.Push](0)}, mail: mail, sms: sms, http: &http.Client{Transport: &http.Transport{}}}
 	b.Server, err = Start(Options{
-		Mail: mail, Phones: []phone.Source{b.push}, Magic: map[string][]Magic{"smtp": mail.Magic()},
+		Mail: mail, Texts: sms, Phones: []phone.Source{b.push}, Magic: map[string][]Magic{"smtp": mail.Magic()},
 		Names: func(token string) string { return map[string]string{"t1": "Ana's iPhone"}[token] },
 	})
 	if err != nil {
@@ -62,7 +70,7 @@ func start(t *testing.T) *bench {
 				t.Error(err)
 			}
 		}
-		if err := mail.Stop(context.Background()); err != nil {
+		if err := errors.Join(mail.Stop(context.Background()), sms.Stop(context.Background())); err != nil {
 			t.Error(err)
 		}
 	})
@@ -223,6 +231,51 @@ func TestMailboxes(t *testing.T) {
 	}
 }
 
+// text sends a text message.
+func (b *bench) text(t *testing.T, to, text string) {
+	t.Helper()
+	account := b.sms.Credentials()
+	res, err := b.http.PostForm(b.sms.URL()+"/sms/json", url.Values{
+		"api_key": {account.Key}, "api_secret": {account.Secret}, "from": {"IT"}, "to": {to}, "text": {text}, "type": {"text"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+}
+
+func TestNumbers(t *testing.T) {
+	b := start(t)
+	b.text(t, "33612345678", "hello")
+	b.text(t, "447700900123", "<b>two</b>")
+	b.text(t, "33612345678", strings.Repeat("long ", 60))
+	b.text(t, "50050007", "barred") // what is refused does not arrive
+	b.text(t, "1", "no number")
+	var page textPage
+	b.get(t, "/_sim/numbers", &page)
+	if page.Count != 2 || page.Texts != 5 || len(page.Items) != 2 {
+		t.Fatalf("%+v", page)
+	}
+	if first := page.Items[0]; first.Number != "+33612345678" || first.Received != 2 || first.Texts[0].Parts != 2 || first.Texts[1].Text != "hello" || first.Texts[1].From != "IT" {
+		t.Errorf("%+v", first)
+	}
+	for query, want := range map[string]int{"HELLO": 1, "3361": 1, "two": 1, "nobody": 0, "": 2} {
+		b.get(t, "/_sim/numbers?q="+query, &page)
+		if len(page.Items) != want {
+			t.Errorf("%q finds %d, want %d", query, len(page.Items), want)
+		}
+	}
+	b.get(t, "/_sim/numbers?limit=1", &page)
+	if len(page.Items) != 1 || len(page.Items[0].Texts) != 1 {
+		t.Errorf("limit=1: %+v", page)
+	}
+	b.sms.Reset()
+	b.get(t, "/_sim/numbers", &page)
+	if page.Count != 0 || page.Texts != 0 {
+		t.Errorf("after a reset: %+v", page)
+	}
+}
+
 func TestEventsTellOfChanges(t *testing.T) {
 	b := start(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -251,6 +304,8 @@ func TestEventsTellOfChanges(t *testing.T) {
 	next("a push")
 	send(t, b.mail, "x", "y", "a@example.com")
 	next("a mail")
+	b.text(t, "33612345678", "x")
+	next("a text message")
 	b.push.Clear()
 	next("a reset")
 }

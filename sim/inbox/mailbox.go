@@ -1,21 +1,10 @@
 package inbox
 
 import (
-	"container/list"
-	"slices"
-	"strings"
+	"cmp"
 	"time"
 
 	"heliograph/sim/smtp"
-)
-
-// Bounds of what is held, as in package phone.
-const (
-	maxMailboxes = 10_000
-	maxMails     = 20
-	maxText      = 4000 // bytes of a text that a page gets
-	catchUpStep  = 2000
-	accepted     = 250
 )
 
 // Mail is one message in a mailbox.
@@ -42,34 +31,31 @@ type mailPage struct {
 	Items []Mailbox `json:"items"` // the one that got something last comes first
 }
 
+// delivered is the status of a mail that the simulator took.
+const delivered = 250
+
 // mailboxes gathers mails by recipient. It is not safe for concurrent use.
 type mailboxes struct {
+	shelf[Mail]
 	source     *smtp.Server
 	generation int64
 	last       int64
 	count      int64
-	boxes      map[string]*list.Element
-	order      *list.List // of *Mailbox, the one that got something last in front
 }
 
 func newMailboxes(source *smtp.Server) *mailboxes {
-	m := &mailboxes{source: source}
-	m.clear()
-	return m
+	return &mailboxes{shelf: newShelf[Mail](), source: source}
 }
-
-func (m *mailboxes) clear() { m.boxes, m.order = map[string]*list.Element{}, list.New() }
 
 func (m *mailboxes) catchUp() {
 	for {
 		items, generation, count, last := m.source.After(m.last, catchUpStep)
 		if generation != m.generation {
-			m.clear()
-			m.generation = generation
+			m.shelf, m.generation = newShelf[Mail](), generation
 		}
 		m.count = count
 		for _, item := range items {
-			if item.Status == accepted {
+			if item.Status == delivered {
 				m.deliver(item)
 			}
 		}
@@ -84,64 +70,20 @@ func (m *mailboxes) catchUp() {
 }
 
 func (m *mailboxes) deliver(item smtp.Item) {
-	mail := Mail{Seq: item.Seq, Time: item.Time, From: item.Headers["from"], Subject: item.Subject, Text: item.Text, Shared: len(item.Recipients)}
-	if mail.From == "" {
-		mail.From = item.From
-	}
-	if len(mail.Text) > maxText {
-		mail.Text = strings.ToValidUTF8(mail.Text[:maxText], "") + " …"
+	mail := Mail{
+		Seq: item.Seq, Time: item.Time, From: cmp.Or(item.Headers["from"], item.From),
+		Subject: item.Subject, Text: shortened(item.Text), Shared: len(item.Recipients),
 	}
 	for _, address := range item.Recipients {
-		box := m.touch(address)
-		box.Received++
-		box.Mails = slices.Insert(box.Mails, 0, mail)
-		box.Mails = box.Mails[:min(len(box.Mails), maxMails)]
+		m.put(address, mail)
 	}
 }
 
-// touch finds or makes the mailbox and moves it to the front; the one that has been quiet longest makes room.
-func (m *mailboxes) touch(address string) *Mailbox {
-	if e, ok := m.boxes[address]; ok {
-		m.order.MoveToFront(e)
-		return e.Value.(*Mailbox)
+func (m *mailboxes) page(query string, limit int) mailPage {
+	page := mailPage{Count: m.order.Len(), Mails: m.count, Items: []Mailbox{}}
+	words := func(mail Mail) string { return mail.From + "\n" + mail.Subject + "\n" + mail.Text }
+	for _, b := range m.find(query, limit, words) {
+		page.Items = append(page.Items, Mailbox{b.address, b.received, b.items})
 	}
-	if m.order.Len() >= maxMailboxes {
-		oldest := m.order.Back()
-		delete(m.boxes, oldest.Value.(*Mailbox).Address)
-		m.order.Remove(oldest)
-	}
-	box := &Mailbox{Address: address}
-	m.boxes[address] = m.order.PushFront(box)
-	return box
-}
-
-// find returns copies of the newest mailboxes that contain query, up to limit mails altogether.
-func (m *mailboxes) find(query string, limit int) []Mailbox {
-	found := []Mailbox{}
-	query = strings.ToLower(query)
-	for e := m.order.Front(); e != nil && limit > 0; e = e.Next() {
-		box := e.Value.(*Mailbox)
-		mails := box.matching(query)
-		if len(mails) == 0 {
-			continue
-		}
-		mails = mails[:min(len(mails), limit)]
-		limit -= len(mails)
-		found = append(found, Mailbox{Address: box.Address, Received: box.Received, Mails: mails})
-	}
-	return found
-}
-
-// matching returns a copy of the mails that contain query; all of them when the address does.
-func (b *Mailbox) matching(query string) []Mail {
-	if strings.Contains(strings.ToLower(b.Address), query) {
-		return slices.Clone(b.Mails)
-	}
-	var found []Mail
-	for _, mail := range b.Mails {
-		if strings.Contains(strings.ToLower(mail.From+"\n"+mail.Subject+"\n"+mail.Text), query) {
-			found = append(found, mail)
-		}
-	}
-	return found
+	return page
 }

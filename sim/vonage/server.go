@@ -130,6 +130,16 @@ func (s *Server) History() []Item {
 	return items
 }
 
+// After returns the first limit requests after the one with this sequence number, for those who follow the history.
+func (s *Server) After(seq int64, limit int) (items []Item, generation, count, last int64) {
+	span := s.history.After(seq, limit)
+	items = make([]Item, len(span.Entries))
+	for i, entry := range span.Entries {
+		items[i] = decode(entry)
+	}
+	return items, span.Generation, span.Count, span.Last
+}
+
 // Magic lists the numbers that do something on purpose.
 func (s *Server) Magic() []control.Magic { return magicNumbers }
 

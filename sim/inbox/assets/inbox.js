@@ -1,9 +1,9 @@
 // The inbox page. What arrives from outside is only ever put in place as text (textContent), never as HTML.
 "use strict";
 
-const shown = 200; // messages on each side
+const shown = 200; // messages of each kind
 const perPhone = 4; // cards that fit a screen
-const names = { apns: "Apple push (token)", fcm: "Firebase (token)", smtp: "Mail (address)" };
+const names = { apns: "Apple push (token)", fcm: "Firebase (token)", smtp: "Mail (address)", vonage: "SMS (number)" };
 const byId = (id) => document.getElementById(id);
 
 // make builds an element; children are elements or texts.
@@ -60,13 +60,24 @@ function drawBox(box) {
     make("h3", {}, box.address, make("span", {}, plural(box.received, "mail", "mails"))), ...box.mails.map((mail) => drawMail(box, mail)));
 }
 
+function drawText(text, newest) {
+  const parts = text.parts > 1 ? " · in " + text.parts + " parts" : "";
+  return make("div", { class: text.seq > newest ? "bubble fresh" : "bubble" },
+    make("p", {}, text.text), make("div", { class: "meta" }, make("span", {}, text.from + parts), make("time", { datetime: text.time }, clock(text.time))));
+}
+
+function drawNumber(number) {
+  return make("article", { class: "box thread" },
+    make("h3", {}, number.number, make("span", {}, plural(number.received, "text", "texts"))), ...number.texts.map((text) => drawText(text, newest.text)));
+}
+
 const open = new Set(); // mails that the visitor opened
-const seen = { phones: "", mails: "" }; // the last answers, so that equal ones are not drawn again
-let newest = { ios: Infinity, android: Infinity }; // what is newer than this drops in; nothing does on the first drawing
+const seen = { phones: "", mails: "", texts: "" }; // the last answers, so that equal ones are not drawn again
+let newest = { ios: Infinity, android: Infinity, text: Infinity }; // what is newer than this drops in; nothing does on the first drawing
 
 function drawPhones(page) {
   let room = shown;
-  const next = { ios: 0, android: 0 };
+  const next = { ios: 0, android: 0, text: newest.text };
   const elements = page.items.map((phone) => {
     const drawn = drawPhone(phone, room, newest[phone.platform]);
     room -= drawn.cards;
@@ -87,6 +98,14 @@ function drawMails(page) {
   empty("mails", page.items.length, "No mail yet");
 }
 
+function drawTexts(page) {
+  byId("texts").replaceChildren(...page.items.map(drawNumber));
+  newest.text = Math.max(0, ...page.items.flatMap((number) => number.texts.map((text) => text.seq)));
+  byId("texts-count").textContent = page.count.toLocaleString();
+  byId("texts-sub").textContent = page.texts ? plural(page.texts, "request", "requests") + " so far, the newest first" : "";
+  empty("texts", page.items.length, "No text message yet");
+}
+
 function empty(name, items, text) {
   const note = byId(name + "-empty");
   note.hidden = items > 0;
@@ -95,15 +114,16 @@ function empty(name, items, text) {
 
 async function refresh() {
   const query = "?limit=" + shown + "&q=" + encodeURIComponent(byId("query").value);
-  const [phones, mails] = await Promise.all(["_sim/phones" + query + "&cards=" + perPhone, "_sim/mailboxes" + query].map(async (address) => {
+  const addresses = ["_sim/phones" + query + "&cards=" + perPhone, "_sim/mailboxes" + query, "_sim/numbers" + query];
+  const [phones, mails, texts] = await Promise.all(addresses.map(async (address) => {
     const answer = await fetch(address);
     if (!answer.ok) throw new Error("status " + answer.status);
     return answer.text();
   }));
   if (phones !== seen.phones) drawPhones(JSON.parse(phones));
   if (mails !== seen.mails) drawMails(JSON.parse(mails));
-  seen.phones = phones;
-  seen.mails = mails;
+  if (texts !== seen.texts) drawTexts(JSON.parse(texts));
+  Object.assign(seen, { phones, mails, texts });
 }
 
 // One refresh at a time; what is asked for meanwhile happens once, after it.
@@ -142,7 +162,7 @@ async function showMagic() {
 }
 
 let typing;
-byId("query").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => { seen.phones = seen.mails = ""; update(); }, 150); });
+byId("query").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => { seen.phones = seen.mails = seen.texts = ""; update(); }, 150); });
 byId("magic-open").addEventListener("click", showMagic);
 byId("magic-close").addEventListener("click", () => byId("magic").close());
 follow();
