@@ -315,6 +315,7 @@ func TestMetrics(t *testing.T) {
 	a.metrics.Outcome(message.Push, message.Sent, "")
 	a.metrics.Outcome(message.SMTP, message.Failed, message.MailboxUnknown)
 	a.metrics.Sent("apns", 3, 20*time.Millisecond)
+	a.metrics.Trouble("smtp", message.Unreachable)
 	get(t, a.Addr().Console+"/api/v1/devices")
 	execute(`INSERT INTO servers (id, kind, name, settings, active, created_at, updated_at, paused_since) VALUES ('1', 'smtp', 'mail', '', TRUE, 1, 1, 1)`)(t, a)
 	execute(`INSERT INTO river_job (kind, args, max_attempts, queue, state, scheduled_at) VALUES ('planted', '{}', 1, 'server-x', 'available', datetime('now', '-90 seconds'))`)(t, a)
@@ -325,6 +326,7 @@ func TestMetrics(t *testing.T) {
 		`heliograph_messages_handed_total{kind="apns"} 3`,
 		`heliograph_send_duration_seconds_count{kind="apns"} 1`,
 		`heliograph_servers_paused{kind="smtp"} 1`,
+		`heliograph_server_troubles_total{kind="smtp",reason="unreachable"} 1`,
 		`heliograph_queue_jobs{queue="server-x"} 1`,
 		`heliograph_queue_age_seconds{queue="server-x"} 90.`,
 		`heliograph_deliveries_open 0`,

@@ -27,6 +27,12 @@ const (
 
 // listen opens the listeners and begins to answer.
 func (a *App) listen() error {
+	metrics, err := a.listenMetrics()
+	if err != nil {
+		return fmt.Errorf("listening for metrics: %w", err)
+	}
+	a.addr.Metrics = originOf(metrics)
+	a.serve("the metrics", metrics, a.measures())
 	if a.options.has(Console) {
 		face, err := a.face()
 		if err != nil {
@@ -39,12 +45,6 @@ func (a *App) listen() error {
 		a.addr.Console = originOf(listener)
 		a.serve("the console", listener, a.patience(face))
 	}
-	listener, err := a.listenMetrics()
-	if err != nil {
-		return fmt.Errorf("listening for metrics: %w", err)
-	}
-	a.addr.Metrics = originOf(listener)
-	a.serve("the metrics", listener, a.measures())
 	a.log.Info("listening", "console", a.addr.Console, "metrics", a.addr.Metrics)
 	return nil
 }

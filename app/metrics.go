@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"heliograph/channel"
 	"heliograph/message"
 	"heliograph/store"
 	"heliograph/web"
@@ -19,6 +20,7 @@ type metrics struct {
 	deliveries *prometheus.CounterVec
 	messages   *prometheus.CounterVec
 	seconds    *prometheus.HistogramVec
+	pauses     *prometheus.CounterVec
 }
 
 func newMetrics(s *store.Store) *metrics {
@@ -37,8 +39,12 @@ func newMetrics(s *store.Store) *metrics {
 			Help:    "Time that a server took for a batch, by its kind.",
 			Buckets: prometheus.ExponentialBuckets(.005, 2.5, 11), // 5 ms to 48 s
 		}, []string{"kind"}),
+		pauses: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "heliograph_server_troubles_total",
+			Help: "Batches after which a server was paused or stayed so, by its kind and the reason.",
+		}, []string{"kind", "reason"}),
 	}
-	m.registry.MustRegister(m.deliveries, m.messages, m.seconds, &backlog{store: s},
+	m.registry.MustRegister(m.deliveries, m.messages, m.seconds, m.pauses, &backlog{store: s},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.web = web.NewMetrics(m.registry)
 	return m
@@ -55,6 +61,11 @@ func (m *metrics) Sent(kind string, messages int, took time.Duration) {
 	m.seconds.WithLabelValues(kind).Observe(took.Seconds())
 }
 
+// Trouble counts a batch that paused its server; see courier.Observer.
+func (m *metrics) Trouble(kind string, r message.Reason) {
+	m.pauses.WithLabelValues(kind, string(r)).Inc()
+}
+
 // backlog reads the database when Prometheus asks: every node shows the same figures, of the whole installation.
 type backlog struct{ store *store.Store }
 
@@ -63,12 +74,13 @@ var (
 	jobsAge     = prometheus.NewDesc("heliograph_queue_age_seconds", "Since when the oldest of these jobs waits.", []string{"queue"}, nil)
 	openNow     = prometheus.NewDesc("heliograph_deliveries_open", "Deliveries that are queued.", nil, nil)
 	paused      = prometheus.NewDesc("heliograph_servers_paused", "Active servers that are paused, by kind.", []string{"kind"}, nil)
+	expiry      = prometheus.NewDesc("heliograph_credential_expiry_timestamp_seconds", "When the first credential of the active servers of a kind ends, by the setting that holds it. Those that do not say when they end are absent.", []string{"kind", "credential"}, nil)
 	scrapeOK    = prometheus.NewDesc("heliograph_database_up", "Whether the figures of the database could be read.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (b *backlog) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{jobsWaiting, jobsAge, openNow, paused, scrapeOK} {
+	for _, d := range []*prometheus.Desc{jobsWaiting, jobsAge, openNow, paused, expiry, scrapeOK} {
 		ch <- d
 	}
 }
@@ -103,5 +115,32 @@ func (b *backlog) collect(ctx context.Context, ch chan<- prometheus.Metric) erro
 	for kind, n := range backlog.Paused {
 		gauge(paused, float64(n), kind)
 	}
+	servers, err := b.store.Servers(ctx)
+	if err != nil {
+		return ctx.Err() // settings that cannot be opened say nothing about the database; the courier's log names them
+	}
+	for credential, at := range firstExpiries(servers, time.Now()) {
+		gauge(expiry, float64(at.Unix()), credential.kind, credential.field)
+	}
 	return nil
+}
+
+// credential is a setting that holds something that ends.
+type credential struct{ kind, field string }
+
+// firstExpiries is when the first credential of each kind ends, of the servers that messages leave by.
+func firstExpiries(servers []channel.Server, now time.Time) map[credential]time.Time {
+	first := map[credential]time.Time{}
+	for _, s := range servers {
+		if !s.Active {
+			continue
+		}
+		for _, e := range channel.Expiries(s.Settings, now) {
+			at := credential{s.Kind, e.Field}
+			if before, has := first[at]; !has || e.At.Before(before) {
+				first[at] = e.At
+			}
+		}
+	}
+	return first
 }

@@ -82,7 +82,7 @@ func (a *App) wire() error {
 		return err
 	}
 	a.door = intake.New(a.store, intake.Options{
-		Logger: a.log.With("part", "intake"), Providers: all.Providers, NotFound: store.ErrNotFound,
+		Logger: a.log.With("part", "intake"), Providers: all.Providers, Own: a.own, NotFound: store.ErrNotFound,
 	})
 	return nil
 }

@@ -30,12 +30,13 @@ const (
 	ForToken    Purpose = "token"    // getting an access token, without which nothing is handed over
 	ForReceipts Purpose = "receipts" // hearing what became of a message
 	ForConsole  Purpose = "console"  // pages and API
+	ForProxy    Purpose = "proxy"    // the same, from the proxy that others reach
 	ForMetrics  Purpose = "metrics"
 	ForDatabase Purpose = "database"
 )
 
 // Purposes lists them all.
-var Purposes = []Purpose{ForMail, ForText, ForPush, ForToken, ForReceipts, ForConsole, ForMetrics, ForDatabase}
+var Purposes = []Purpose{ForMail, ForText, ForPush, ForToken, ForReceipts, ForConsole, ForProxy, ForMetrics, ForDatabase}
 
 // Peers are who answers at an endpoint, for one purpose.
 func (e Endpoint) Peers(why Purpose, protocol string, also ...int) []Peer {

@@ -1,0 +1,46 @@
+package app
+
+import (
+	"net"
+	"os"
+
+	"heliograph/channel"
+	"heliograph/intake"
+	"heliograph/store"
+)
+
+// own is what this installation needs of the network beside its servers, as far as this process knows: the database, and
+// its listeners.
+func (a *App) own() intake.Own {
+	o := intake.Own{Called: store.DatabasePeers(a.options.url())}
+	if console := a.addr.Console; console != "" {
+		here := a.listener(channel.ForConsole, console, a.options.Listen)
+		if a.options.PublicURL != "" {
+			o.Open = channel.PeersAt(channel.ForConsole, a.options.PublicURL)
+			here = a.listener(channel.ForProxy, console, a.options.Listen)
+		}
+		o.Open = append(o.Open, here...)
+		o.Receipts = channel.PeersAt(channel.ForReceipts, a.origin())
+	}
+	o.Open = append(o.Open, a.listener(channel.ForMetrics, a.addr.Metrics, a.options.ListenMetrics)...)
+	return o
+}
+
+// listener is a listener as others reach it: one on every address by the machine's name. origin is where it listens,
+// wanted what was asked for.
+func (a *App) listener(why channel.Purpose, origin, wanted string) []channel.Peer {
+	peers := channel.PeersAt(why, origin)
+	host, _, err := net.SplitHostPort(wanted)
+	if err != nil {
+		return peers
+	}
+	if ip := net.ParseIP(host); host != "" && (ip == nil || !ip.IsUnspecified()) {
+		return peers
+	}
+	if name, err := os.Hostname(); err == nil {
+		for i := range peers {
+			peers[i].Host = name
+		}
+	}
+	return peers
+}
