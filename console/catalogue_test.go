@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"heliograph/access"
+	"heliograph/carrier"
 	"heliograph/channel/all"
 	"heliograph/console/text"
 	"heliograph/fleet"
@@ -43,9 +44,16 @@ func families() map[string][]string {
 		"dashboard.contact": {"8h", "24h", "7d", "30d", "more", "never"},
 		"setup":             {"servers.title", "servers.lead", "push.title", "push.lead", "devices.title", "devices.lead", "message.title", "message.lead"},
 		"settings.section":  {"notifications", "system"},
-		"settings":          {"servers", "servers.lead", "push", "push.lead", "api", "api.lead", "about", "about.lead"},
+		"settings":          {"servers", "servers.lead", "push", "push.lead", "carriers", "carriers.lead", "api", "api.lead", "about", "about.lead"},
 		"server":            {"name", "description"},
-		"error":             {"400.title", "400.lead", "500.title", "500.lead"},
+
+		"carrier.use": spelled(carrier.Uses), "carrier.use.help": spelled(carrier.Uses), "carrier.tile": spelled(carrier.Uses),
+		"carrier.state":   spelled(carrier.States),
+		"carrier.warning": {string(carrier.Doubtful), string(carrier.Ending), string(carrier.Closed)},
+		"carrier.field":   append(carrierFields, "doubtful"),
+		"carrier.help":    {"carrier", "domain", "country", "prefix", "ends_on"},
+
+		"error": {"400.title", "400.lead", "500.title", "500.lead"},
 	}
 	maps.Copy(list, manageFamilies())
 	for _, f := range serverFamilies {

@@ -24,6 +24,7 @@ type fixture struct {
 	accounts *fakeAccounts
 	servers  *fakeServers
 	figures  *fakeFigures
+	carriers *fakeCarriers
 }
 
 var testTime = time.Date(2026, 3, 21, 14, 5, 0, 0, time.UTC)
@@ -37,9 +38,10 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 		accounts: &fakeAccounts{links: map[string]string{}},
 		servers:  &fakeServers{},
 		figures:  &fakeFigures{now: testTime},
+		carriers: &fakeCarriers{},
 	}
 	o := Options{
-		Accounts: f.accounts, Sessions: memstore.NewWithCleanupInterval(0), Servers: f.servers, Figures: f.figures, Devices: f.figures,
+		Accounts: f.accounts, Sessions: memstore.NewWithCleanupInterval(0), Servers: f.servers, Carriers: f.carriers, Figures: f.figures, Devices: f.figures,
 		Providers: all.Providers, Passwords: passwords, DemoEntry: "let-me-in", Version: "1.2.3",
 		Now: func() time.Time { return testTime },
 	}

@@ -22,6 +22,7 @@ func TestPagesKeepThePolicy(t *testing.T) {
 	for _, path := range []string{
 		"/", "/settings", "/settings/about", "/settings/servers", "/settings/servers/s0", "/settings/servers/new?kind=smtp",
 		"/settings/push-providers", "/settings/push-providers/s2",
+		"/settings/carrier-gateways", "/settings/carrier-gateways/g0", "/settings/carrier-gateways/new", "/settings/carrier-gateways/detect",
 	} {
 		page := f.get(path, http.StatusOK)
 		for _, script := range page.find("script") {

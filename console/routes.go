@@ -71,6 +71,15 @@ func (c *console) routes() *http.ServeMux {
 		private("POST "+f.path+"/{id}/delete", c.deleteServer(f))
 	}
 
+	private("GET "+carriersPath, c.carriers)
+	private("POST "+carriersPath+"/use", c.setCarrierUse)
+	private("GET "+carriersPath+"/detect", c.detectCarriers)
+	private("GET "+carriersPath+"/new", c.newCarrier)
+	private("POST "+carriersPath+"/new", c.createCarrier)
+	private("GET "+carriersPath+"/{id}", c.editCarrier)
+	private("POST "+carriersPath+"/{id}", c.updateCarrier)
+	private("POST "+carriersPath+"/{id}/delete", c.deleteCarrier)
+
 	mux.Handle("GET /assets/", c.assets)
 	open("/", func(http.ResponseWriter, *http.Request) error { return web.ErrNotFound })
 	return mux

@@ -67,6 +67,7 @@ func furnish(f *fixture) {
 		f.figures.recent = append(f.figures.recent, n)
 	}
 	furnishServers(f)
+	furnishCarriers(f)
 }
 
 func furnishServers(f *fixture) {
@@ -133,6 +134,25 @@ func TestScreenshots(t *testing.T) {
 		}},
 		{name: "push-providers", on: full, path: "/settings/push-providers"},
 		{name: "push-new", on: full, path: "/settings/push-providers/new?kind=apns"},
+		{name: "carriers", on: full, path: "/settings/carrier-gateways"},
+		{name: "carrier-detect", on: full, path: "/settings/carrier-gateways", steps: []chromedp.Action[chromedp.Void]{
+			chromedp.Click(chromedp.CSS("button[popovertarget=detect][hx-get]")),
+			chromedp.WaitVisible(chromedp.CSS("#detect-new")),
+		}},
+		{name: "carrier-detect-none", on: bare, path: "/settings/carrier-gateways", steps: []chromedp.Action[chromedp.Void]{
+			chromedp.Click(chromedp.CSS("button[popovertarget=detect][hx-get]")),
+			chromedp.WaitVisible(chromedp.CSS(".found-none")),
+		}},
+		{name: "carrier-detect-page", on: full, path: "/settings/carrier-gateways/detect"},
+		{name: "carrier", on: full, path: "/settings/carrier-gateways/known-16"},
+		{name: "carrier-new-refused", on: full, path: "/settings/carrier-gateways/new?carrier=Contoso", steps: []chromedp.Action[chromedp.Void]{
+			chromedp.Click(chromedp.CSS(".form-foot button[type=submit]")),
+			chromedp.WaitVisible(chromedp.CSS(".problem-list")),
+		}},
+		{name: "carrier-delete", on: full, path: "/settings/carrier-gateways", steps: []chromedp.Action[chromedp.Void]{
+			chromedp.Click(chromedp.CSS("button[popovertarget=delete-known-2]")),
+			chromedp.WaitVisible(chromedp.CSS("#delete-known-2")),
+		}},
 		{name: "settings", on: full, path: "/settings"},
 		{name: "about", on: full, path: "/settings/about"},
 		{name: "not-found", on: full, path: "/nowhere"},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -37,8 +38,12 @@ func (c *console) settings(w http.ResponseWriter, r *http.Request) error {
 		}
 		links = append(links, settingsLink{f.name, f.path, f.picture, state})
 	}
+	gateways, err := c.carrierTile(r.Context())
+	if err != nil {
+		return err
+	}
 	return c.show(w, r, http.StatusOK, settingsPage{[]settingsSection{
-		{"notifications", links},
+		{"notifications", slices.Insert(links, 1, gateways)},
 		{"system", []settingsLink{
 			{"api", "/api/docs", "api", ""},
 			{"about", "/settings/about", "info-circle", t(r.Context(), "about.version.short", c.version())},

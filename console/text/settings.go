@@ -5,6 +5,8 @@ var settings = map[string]string{
 	"settings.section.system":        "System",
 	"settings.servers":               "Notification Server",
 	"settings.servers.lead":          "The mail server that e-mail leaves by.",
+	"settings.carriers":              "Carrier SMS Gateway",
+	"settings.carriers.lead":         "Text messages by e-mail, where a carrier still takes them.",
 	"settings.push":                  "Push providers",
 	"settings.push.lead":             "Keys for messages to your device app, at Apple and Google.",
 	"settings.api":                   "API reference",
