@@ -42,7 +42,10 @@ type cli struct {
 	Token   tokenCmd   `cmd:"" help:"Make tokens that let scripts call the API."`
 	Import  importCmd  `cmd:"" help:"Read devices and people from a CSV or NDJSON file into a running Heliograph."`
 	Send    sendCmd    `cmd:"" help:"Send a notification by a running Heliograph."`
+	Bench   benchCmd   `cmd:"" help:"Measure what a message costs, against simulated providers."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	BenchWorker benchWorkerCmd `cmd:"" hidden:""` // what bench starts
 
 	Log logging `embed:"" prefix:"log-" group:"Logging"`
 }

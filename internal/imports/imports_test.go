@@ -74,6 +74,7 @@ func table() []layer {
 		layer{name: "the made-up fleet", packages: []string{"internal/demofleet"}, may: nouns},
 		layer{name: "a test helper", packages: []string{"internal/..."}, may: []string{"internal/..."}},
 		layer{name: "app", packages: []string{"app", "app/..."}, may: slices.Concat(inner, edges, sources, providers, []string{"app/...", "channel/all", "sim", "sim/...", "internal/..."})},
+		layer{name: "the bench", packages: []string{"bench"}, may: slices.Concat(inner, edges, []string{"app", "sim", "sim/...", "internal/..."})},
 		layer{name: "the command", packages: []string{"cmd/..."}, may: []string{"..."}},
 	)
 }
