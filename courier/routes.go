@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"heliograph/carrier"
 	"heliograph/channel"
@@ -34,8 +35,22 @@ func (c *Courier) routes(ctx context.Context) (r routes, err error) {
 	r.use = carrier.Use(use)
 	if r.use == carrier.NoSMSGateway || r.use == carrier.Preferred {
 		r.gateways, err = c.store.Carriers(ctx)
+		slices.SortStableFunc(r.gateways, deadLast(c.options.Now()))
 	}
 	return r, err
+}
+
+// deadLast orders gateways so that one of a carrier's that takes no messages stands behind those that do.
+func deadLast(now time.Time) func(a, b carrier.Gateway) int {
+	return func(a, b carrier.Gateway) int {
+		switch {
+		case a.Dead(now) == b.Dead(now):
+			return 0
+		case a.Dead(now):
+			return 1
+		}
+		return -1
+	}
 }
 
 // Push is the server of a token.
@@ -89,7 +104,7 @@ func (r routes) number(gateway channel.Server, who fleet.Recipient, written stri
 	}
 	country := ""
 	for _, g := range r.gateways {
-		if who.Device != nil && g.Serves(who.Device.Carrier) {
+		if country == "" && who.Device != nil && g.Serves(who.Device.Carrier) {
 			country = g.Country
 		}
 	}

@@ -133,6 +133,9 @@ func TestCarrierGatewaysAsTheSettingSays(t *testing.T) {
 		h.must(err)
 		_, err = h.store.PutCarrier(h.Context(), carrier.Gateway{ID: "v", Carrier: "contoso mobile", Domain: "vtext.example", Country: "+1", Prefix: "x"})
 		h.must(err)
+		closed := carrier.Gateway{ID: "c", Carrier: "Contoso Mobile", Domain: "closed.example", Country: "+1", EndsOn: h.clock.Now().AddDate(0, 0, -1)}
+		_, err = h.store.PutCarrier(h.Context(), closed) // it stands first in the table
+		h.must(err)
 		use := func(u carrier.Use) { h.must(h.store.PutSetting(h.Context(), carrier.Setting, string(u))) }
 
 		use(carrier.NoSMSGateway)
