@@ -12,9 +12,11 @@ import (
 
 	"heliograph/access"
 	"heliograph/carrier"
+	"heliograph/channel"
 	"heliograph/channel/all"
 	"heliograph/console/text"
 	"heliograph/fleet"
+	"heliograph/intake"
 	"heliograph/message"
 )
 
@@ -44,14 +46,18 @@ func families() map[string][]string {
 		"dashboard.contact": {"8h", "24h", "7d", "30d", "more", "never"},
 		"setup":             {"servers.title", "servers.lead", "push.title", "push.lead", "devices.title", "devices.lead", "message.title", "message.lead"},
 		"settings.section":  {"notifications", "system"},
-		"settings":          {"servers", "servers.lead", "push", "push.lead", "carriers", "carriers.lead", "api", "api.lead", "about", "about.lead"},
+		"settings":          {"servers", "servers.lead", "push", "push.lead", "carriers", "carriers.lead", "network", "network.lead", "api", "api.lead", "about", "about.lead"},
 		"server":            {"name", "description"},
 
 		"carrier.use": spelled(carrier.Uses), "carrier.use.help": spelled(carrier.Uses), "carrier.tile": spelled(carrier.Uses),
 		"carrier.state":   spelled(carrier.States),
 		"carrier.warning": {string(carrier.Doubtful), string(carrier.Ending), string(carrier.Closed)},
 		"carrier.field":   append(carrierFields, "doubtful"),
+		"carrier.short":   {"domain", "country", "prefix"},
 		"carrier.help":    {"carrier", "domain", "country", "prefix", "ends_on"},
+
+		"network.purpose": spelled(channel.Purposes), "network.trouble": spelled(intake.LookupTroubles),
+		"network.from": spelled([]channel.Purpose{channel.ForReceipts, channel.ForConsole, channel.ForProxy, channel.ForMetrics}),
 
 		"error": {"400.title", "400.lead", "500.title", "500.lead"},
 	}
