@@ -71,6 +71,10 @@ type Settings interface {
 // what is on the wire. The courier gives a batch so much time before it holds its node for dead.
 type Patient interface{ Patience() time.Duration }
 
+// Completing is what Settings may say beside: they make what nobody has to enter, such as a key. It is done after they
+// were read from a form and before they are checked and stored.
+type Completing interface{ Complete() }
+
 // Numbered is what Settings of a text message service say beside: the number that the service wants, in E.164, for one
 // as somebody wrote it.
 type Numbered interface {
@@ -93,12 +97,14 @@ type Route struct {
 // Field is one line of a provider's form.
 type Field struct {
 	Name     string   // JSON name, "object.member" within an object; its label is the catalogue's "server.<kind>.<name>"
-	Type     string   // text, number, switch, choice, secret, multiline, secret_multiline
+	Type     string   // text, number, switch, choice, country (a calling code), secret, multiline, secret_multiline
 	Choices  []string // of a choice; labels are the catalogue's "server.<kind>.<name>.<choice>"
 	Required bool
 	Advanced bool
 	ShownIf  string // "other=value": shown only then
 	Secret   bool   // write-only: never returned
+	ReadOnly bool   // made from other settings: shown, and what is typed counts for nothing
+	Risky    string // a value that is taken only from those who read the catalogue's "server.<kind>.<name>.risk"; empty = none
 	Follows  *Follow
 }
 

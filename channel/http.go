@@ -21,11 +21,15 @@ import (
 // ConnectTimeout is how long looking up, connecting and TLS may take together.
 const ConnectTimeout = 10 * time.Second
 
-// Dialer opens TLS connections to an address that an administrator gave. It looks the name up each time, and refuses
-// link-local addresses (169.254.0.0/16 and fe80::/10), where clouds keep the credentials of their machines.
+// Dialer opens TLS connections. It looks the name up each time, and asks Control about every address before it connects.
 type Dialer struct {
-	TLS     *tls.Config
-	Timeout time.Duration // 0 = ConnectTimeout
+	TLS      *tls.Config
+	Timeout  time.Duration // 0 = ConnectTimeout
+	Resolver *net.Resolver // nil = the system's
+
+	// Control is that of net.Dialer: its AddressError keeps an address from being called. nil = RefuseLinkLocal, which is
+	// for addresses that an administrator gave.
+	Control func(network, address string, c syscall.RawConn) error
 }
 
 // DialTLS connects to host:port. Its signature is that of http.Transport.DialTLSContext.
@@ -46,8 +50,19 @@ func (d Dialer) timeout() time.Duration {
 	return ConnectTimeout
 }
 
+func (d Dialer) lookup(ctx context.Context, host string) ([]string, error) {
+	resolver := d.Resolver
+	if resolver == nil {
+		resolver = net.DefaultResolver
+	}
+	return resolver.LookupHost(ctx, host)
+}
+
 func (d Dialer) connect(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := net.Dialer{Control: RefuseLinkLocal, KeepAlive: 30 * time.Second}
+	dialer := net.Dialer{Control: d.Control, Resolver: d.Resolver, KeepAlive: 30 * time.Second}
+	if dialer.Control == nil {
+		dialer.Control = RefuseLinkLocal
+	}
 	return dialer.DialContext(ctx, network, address)
 }
 
@@ -92,17 +107,23 @@ func alertOf(err error) (string, bool) {
 	return "", false
 }
 
-// errLinkLocal is the answer of RefuseLinkLocal.
-var errLinkLocal = errors.New("link-local addresses are not allowed")
+// AddressError says why a host is not called, after "Could not connect to host:".
+type AddressError string
 
-// RefuseLinkLocal is a net.Dialer.Control: it sees the address after the name was looked up.
+func (e AddressError) Error() string { return string(e) }
+
+// LinkLocal is the answer of RefuseLinkLocal.
+const LinkLocal AddressError = "it has a link-local address, and those are not allowed"
+
+// RefuseLinkLocal is a net.Dialer.Control: it sees the address after the name was looked up. It refuses link-local ones
+// (169.254.0.0/16 and fe80::/10), where clouds keep the credentials of their machines.
 func RefuseLinkLocal(_, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("not an address: %w", err)
 	}
 	if at.Addr().Unmap().IsLinkLocalUnicast() {
-		return errLinkLocal
+		return LinkLocal
 	}
 	return nil
 }
@@ -184,11 +205,12 @@ func explain(err error) (message.Reason, string) {
 		secure *tlsError
 		lookup *net.DNSError
 		netErr net.Error
+		barred AddressError
 	)
 	timeout := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout()
 	switch {
-	case errors.Is(err, errLinkLocal):
-		return message.Unreachable, "it has a link-local address, and those are not allowed"
+	case errors.As(err, &barred):
+		return message.Unreachable, string(barred)
 	case timeout && errors.As(err, &secure):
 		return message.Timeout, "it did not finish TLS in time"
 	case errors.As(err, &secure), EndedByTLS(err):

@@ -2,7 +2,6 @@ package channel
 
 import (
 	"context"
-	"net"
 	"strings"
 
 	"heliograph/message"
@@ -26,7 +25,7 @@ func (r *Report) Failed(name string, f message.Failure) {
 func (r *Report) Reach(ctx context.Context, d Dialer, e Endpoint) bool {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout())
 	defer cancel()
-	found, err := net.DefaultResolver.LookupHost(ctx, e.Host)
+	found, err := d.lookup(ctx, e.Host)
 	if err != nil {
 		r.Failed("resolve", ConnectFailure(e.Host, err))
 		return false

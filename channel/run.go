@@ -49,10 +49,10 @@ func (s *Streak) Reset() {
 	s.mu.Unlock()
 }
 
-// Troubling reports whether an outcome counts towards a streak.
+// Troubling reports whether an outcome counts towards a streak. One that is not counted as an attempt is not the server's.
 func Troubling(o message.Outcome) bool {
 	f := o.Failure
-	return f != nil && (f.Scope == message.Trouble || f.Scope == message.LostAnswer || f.Reason == message.Timeout)
+	return f != nil && !f.Uncounted && (f.Scope == message.Trouble || f.Scope == message.LostAnswer || f.Reason == message.Timeout)
 }
 
 // Each hands messages over one by one with at most width on the wire at once, for providers that take one message a

@@ -24,6 +24,7 @@ var (
 	deferred  = failure(message.RecipientForNow, message.Deferred)
 	refused   = failure(message.RecipientFinal, message.MailboxUnknown)
 	paused    = failure(message.WholeServer, message.Credentials)
+	elsewhere = message.Fail(message.Failure{Scope: message.RecipientForNow, Reason: message.Timeout, Uncounted: true})
 )
 
 func TestStreak(t *testing.T) {
@@ -40,6 +41,8 @@ func TestStreak(t *testing.T) {
 		"untouched ones do not count":      {{1, trouble, false}, {2, trouble, false}, {3, untouched, false}, {4, trouble, true}},
 		"one poisonous message":            {{1, trouble, false}, {1, trouble, false}, {1, lost, false}, {1, trouble, false}},
 		"a poisonous message with another": {{1, trouble, false}, {2, trouble, false}, {1, trouble, false}, {2, lost, false}, {3, lost, true}},
+		"another server's between":         {{1, trouble, false}, {2, trouble, false}, {3, elsewhere, false}, {4, trouble, false}},
+		"another server's alone":           {{1, elsewhere, false}, {2, elsewhere, false}, {3, elsewhere, false}, {4, elsewhere, false}},
 		"it stays complete":                {{1, lost, false}, {2, lost, false}, {3, lost, true}, {4, lost, true}, {5, untouched, true}},
 		"a success ends a complete one":    {{1, lost, false}, {2, lost, false}, {3, lost, true}, {4, accepted, false}, {5, lost, false}},
 	}

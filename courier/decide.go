@@ -47,6 +47,10 @@ func (d decision) decide(delivery message.Delivery, o message.Outcome) Result {
 		r.State, r.Attempts, r.Mark = message.Failed, delivery.Attempts+1, markOf(*f)
 		return r
 	}
+	if f.Uncounted {
+		r.State, r.DueAt = message.Queued, d.now.Add(max(d.backOff(1), f.RetryAfter))
+		return r
+	}
 	return d.again(r, f.RetryAfter)
 }
 

@@ -10,6 +10,10 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+func uncounted(after time.Duration) message.Outcome {
+	return message.Fail(message.Failure{Scope: message.RecipientForNow, Reason: message.Timeout, RetryAfter: after, Uncounted: true, Detail: "It is away"})
+}
+
 func TestDecide(t *testing.T) {
 	fail := func(s message.Scope, r message.Reason, after time.Duration) message.Outcome {
 		return message.Fail(message.Failure{Scope: s, Reason: r, RetryAfter: after, Detail: "The server said so", Answer: "550"})
@@ -40,6 +44,8 @@ func TestDecide(t *testing.T) {
 		{"trouble", message.Push, 0, fail(message.Trouble, message.ServerError, 0), message.Queued, 1, 30 * time.Second, ""},
 		{"lost answer of a mail goes again", message.SMTP, 0, fail(message.LostAnswer, message.LostAnswerReason, 0), message.Queued, 1, 30 * time.Second, ""},
 		{"lost answer of an SMS would cost money", message.SMS, 0, fail(message.LostAnswer, message.LostAnswerReason, 0), message.Unknown, 1, 0, ""},
+		{"the server of one address counts nothing", message.Push, 5, uncounted(15 * time.Minute), message.Queued, 5, 15 * time.Minute, ""},
+		{"the server of one address, soon well", message.Push, 5, uncounted(time.Second), message.Queued, 5, 30 * time.Second, ""},
 		{"server in trouble counts nothing", message.SMTP, 2, fail(message.WholeServer, message.Credentials, 0), message.Queued, 2, 0, ""},
 	}
 	for _, test := range tests {

@@ -170,6 +170,9 @@ func fillSettings(p channel.Provider, before channel.Settings, in map[string]jso
 	if err := channel.Decode(settings, raw); err != nil {
 		return nil, refuse([]Problem{decodeProblem(err)})
 	}
+	if c, ok := settings.(channel.Completing); ok {
+		c.Complete()
+	}
 	return settings, nil
 }
 

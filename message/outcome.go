@@ -28,6 +28,10 @@ type Failure struct {
 	Detail     string        // one sentence for the administrator, with the server's own words where it had any
 	Answer     string        // the protocol's answer as it was, such as "550 5.1.1 No such user" or "410 Unregistered"
 	KeepToken  bool          // token_dead by an answer older than the token: try again, do not mark the token
+
+	// Uncounted goes with RecipientForNow: the server behind this address is in trouble, and it is not everybody's (Web
+	// Push has one for each browser). The delivery waits for RetryAfter, and no attempt is counted.
+	Uncounted bool
 }
 
 // Scope says whom a failure concerns, and with that what happens next. See docs/flow.md.
