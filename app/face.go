@@ -36,7 +36,7 @@ func (a *App) face() (http.Handler, error) {
 
 func (a *App) consoleOptions() console.Options {
 	o := console.Options{
-		Accounts: a.store, Sessions: a.store.Sessions(), Servers: a.door, Carriers: a.door, Figures: a.store, Devices: a.store,
+		Accounts: a.store, Sessions: a.store.Sessions(), Servers: a.door, Network: a.door, Carriers: a.door, Figures: a.store, Devices: a.store,
 		Fleet: a.store, Sent: a.store, Sender: a.door,
 		Providers: all.Providers, Passwords: access.NewPasswords(passwordsAtOnce),
 		Secure: a.options.secure(), Version: a.options.Version,

@@ -21,6 +21,7 @@ type Options struct {
 	Accounts Accounts
 	Sessions scs.Store    // store.Sessions
 	Servers  Servers      // intake.Door
+	Network  Network      // intake.Door
 	Carriers Carriers     // intake.Door
 	Figures  Figures      // store.Store
 	Devices  DeviceFinder // store.Store: the devices that a push provider is tested with

@@ -23,6 +23,7 @@ type fixture struct {
 	client   *http.Client
 	accounts *fakeAccounts
 	servers  *fakeServers
+	network  *fakeNetwork
 	figures  *fakeFigures
 	carriers *fakeCarriers
 }
@@ -37,11 +38,12 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 		T:        t,
 		accounts: &fakeAccounts{links: map[string]string{}},
 		servers:  &fakeServers{},
+		network:  &fakeNetwork{},
 		figures:  &fakeFigures{now: testTime},
 		carriers: &fakeCarriers{},
 	}
 	o := Options{
-		Accounts: f.accounts, Sessions: memstore.NewWithCleanupInterval(0), Servers: f.servers, Carriers: f.carriers, Figures: f.figures, Devices: f.figures,
+		Accounts: f.accounts, Sessions: memstore.NewWithCleanupInterval(0), Servers: f.servers, Network: f.network, Carriers: f.carriers, Figures: f.figures, Devices: f.figures,
 		Providers: all.Providers, Passwords: passwords, DemoEntry: "let-me-in", Version: "1.2.3",
 		Now: func() time.Time { return testTime },
 	}

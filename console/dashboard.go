@@ -31,6 +31,7 @@ type Figures interface {
 // dashboardPage is the first page: how the fleet and its messages are, and what needs a hand.
 type dashboardPage struct {
 	Trouble []trouble
+	Ending  []expiring
 	Setup   []setupStep // nil = the first message was delivered
 	Fleet   fleet.Figures
 	Day     dayFigures
@@ -89,6 +90,9 @@ func (c *console) lookAround(ctx context.Context, a access.Actor) (p dashboardPa
 	}
 	p.Day = dayOf(hours, c.Now())
 	if p.Trouble, err = c.trouble(ctx); err != nil {
+		return p, err
+	}
+	if p.Ending, err = c.expiring(ctx); err != nil {
 		return p, err
 	}
 	p.Setup, err = c.setup(ctx, p.Fleet.Devices)

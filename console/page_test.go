@@ -20,7 +20,7 @@ func TestPagesKeepThePolicy(t *testing.T) {
 	furnish(f)
 	f.get("/enter/let-me-in", http.StatusOK)
 	for _, path := range []string{
-		"/", "/settings", "/settings/about", "/settings/servers", "/settings/servers/s0", "/settings/servers/new?kind=smtp",
+		"/", "/settings", "/settings/about", "/settings/network", "/settings/network?look=1", "/settings/servers", "/settings/servers/s0", "/settings/servers/new?kind=smtp",
 		"/settings/push-providers", "/settings/push-providers/s2",
 		"/settings/carrier-gateways", "/settings/carrier-gateways/g0", "/settings/carrier-gateways/new", "/settings/carrier-gateways/detect",
 	} {

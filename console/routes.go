@@ -58,6 +58,9 @@ func (c *console) routes() *http.ServeMux {
 	// Settings
 	private("GET /settings", c.settings)
 	private("GET /settings/about", c.about)
+	private("GET "+networkPath, c.network)
+	private("GET "+networkPath+"/now", c.networkNow)
+	private("GET "+networkPath+".csv", c.networkCSV)
 	for _, f := range serverFamilies {
 		private("GET "+f.path, c.serverList(f))
 		private("GET "+f.path+"/new", c.newServer(f))

@@ -309,9 +309,12 @@ func (f *serverForm) secretHint(ctx context.Context, field channel.Field) string
 	return f.words(ctx, field.Name+".example", "")
 }
 
+// answerAccepted is how a server's last answer is kept when it took a message.
+const answerAccepted = "accepted"
+
 // answerWords is a server's last answer: ours for success, its own sentence otherwise.
 func answerWords(ctx context.Context, s channel.Server) string {
-	if s.Answer == "accepted" {
+	if s.Answer == answerAccepted {
 		return t(ctx, "server.answer.accepted")
 	}
 	return s.Answer

@@ -45,6 +45,7 @@ func (c *console) settings(w http.ResponseWriter, r *http.Request) error {
 	return c.show(w, r, http.StatusOK, settingsPage{[]settingsSection{
 		{"notifications", slices.Insert(links, 1, gateways)},
 		{"system", []settingsLink{
+			{"network", networkPath, "world", ""},
 			{"api", "/api/docs", "api", ""},
 			{"about", "/settings/about", "info-circle", t(r.Context(), "about.version.short", c.version())},
 		}},

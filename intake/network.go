@@ -15,7 +15,7 @@ import (
 
 // Network is what firewalls must let through, as the settings are now.
 type Network struct {
-	At   time.Time // when the names were looked up
+	At   time.Time // when the names were looked up; zero = they were not
 	List []Requirement
 }
 
@@ -37,6 +37,11 @@ type Need struct {
 // Active reports whether the connection is needed today, and not only by a server that is kept.
 func (r Requirement) Active() bool {
 	return len(r.Needed) == 0 || slices.ContainsFunc(r.Needed, func(n Need) bool { return n.Active })
+}
+
+// Local reports whether the connection stays on this machine, so that no firewall sees it.
+func (r Requirement) Local() bool {
+	return len(r.Addresses) > 0 && !slices.ContainsFunc(r.Addresses, func(a netip.Addr) bool { return !a.IsLoopback() })
 }
 
 // LookupTrouble is why a name has no addresses. The console has a sentence for each.
@@ -65,16 +70,24 @@ type Own struct {
 	Receipts []channel.Peer // where services post what became of a message; nil = nowhere
 }
 
-// Network lists every connection that the settings ask for, with the addresses that the names have now. Names that
-// cannot be looked up are no error: what is wrong stands beside them.
+// Network lists every connection that the settings ask for. It looks no name up.
 func (d *Door) Network(ctx context.Context) (Network, error) {
 	servers, err := d.store.Servers(ctx)
 	if err != nil {
 		return Network{}, err
 	}
-	list := requirements(servers, d.own())
-	d.lookUp(ctx, list)
-	return Network{At: d.options.Now(), List: list}, nil
+	return Network{List: requirements(servers, d.own())}, nil
+}
+
+// NetworkNow is Network with the addresses that the names have now; it takes a few seconds at most. Names that cannot be
+// looked up are no error: what is wrong stands beside them.
+func (d *Door) NetworkNow(ctx context.Context) (Network, error) {
+	n, err := d.Network(ctx)
+	if err == nil {
+		d.lookUp(ctx, n.List)
+		n.At = d.options.Now()
+	}
+	return n, err
 }
 
 func (d *Door) own() Own {

@@ -85,7 +85,7 @@ func TestNetworkIsMadeFromTheSettings(t *testing.T) {
 			"db.example.com":      addr("169.254.10.1"),
 		}),
 	})
-	got, err := door.Network(t.Context())
+	got, err := door.NetworkNow(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,8 +110,21 @@ func TestNetworkIsMadeFromTheSettings(t *testing.T) {
 	}
 }
 
+func TestNetworkWithoutAddressesAsksNobody(t *testing.T) {
+	door := New(serverList{list: []channel.Server{{Name: "App", Settings: caller{peers: []channel.Peer{pushPeer}}}}}, Options{
+		LookUp: func(_ context.Context, host string) ([]netip.Addr, error) {
+			t.Errorf("%s was looked up", host)
+			return nil, nil
+		},
+	})
+	got, err := door.Network(t.Context())
+	if err != nil || len(got.List) != 1 || !got.At.IsZero() || got.List[0].Addresses != nil || got.List[0].Trouble != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestNetworkOfNothing(t *testing.T) {
-	got, err := New(serverList{}, Options{}).Network(t.Context())
+	got, err := New(serverList{}, Options{}).NetworkNow(t.Context())
 	if err != nil || len(got.List) > 0 {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -133,7 +146,7 @@ func TestNetworkDoesNotWaitForDNS(t *testing.T) {
 			},
 		})
 		began := time.Now()
-		got, err := door.Network(t.Context())
+		got, err := door.NetworkNow(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,6 +162,19 @@ func TestNetworkDoesNotWaitForDNS(t *testing.T) {
 			t.Errorf("%d names without an answer, want 100", asked)
 		}
 	})
+}
+
+func TestLocalConnections(t *testing.T) {
+	for want, list := range map[bool][][]netip.Addr{
+		true:  {addr("127.0.0.1"), addr("::1", "127.0.0.2")},
+		false: {nil, addr("192.0.2.1"), addr("127.0.0.1", "192.0.2.1")},
+	} {
+		for _, found := range list {
+			if got := (Requirement{Addresses: found}).Local(); got != want {
+				t.Errorf("%v: %v, want %v", found, got, want)
+			}
+		}
+	}
 }
 
 func TestTroubleOfLookups(t *testing.T) {

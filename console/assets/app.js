@@ -37,6 +37,25 @@
     document.querySelectorAll(".is-busy").forEach(function (b) { b.classList.remove("is-busy"); b.removeAttribute("aria-disabled"); });
   });
 
+  // Copying a text. Where the browser does not let us, the text is marked, ready for the keyboard.
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("[data-copy]");
+    if (!button) return;
+    var source = document.getElementById(button.dataset.copy), words = button.querySelector("span");
+    var done = function () {
+      var before = button.dataset.before || words.textContent;
+      button.dataset.before = before;
+      words.textContent = button.dataset.copied;
+      setTimeout(function () { words.textContent = before; }, 2000);
+    };
+    var mark = function () {
+      getSelection().selectAllChildren(source);
+      if (document.execCommand("copy")) done();
+    };
+    if (navigator.clipboard) navigator.clipboard.writeText(source.textContent).then(done, mark);
+    else mark();
+  });
+
   // Menus that open in place close again.
   document.addEventListener("click", function (event) {
     document.querySelectorAll("[data-drop][open]").forEach(function (menu) {
