@@ -41,7 +41,7 @@ func families() map[string][]string {
 		"place":       {"channels", "push", "push_message", "push_sound", "smtp", "smtp_message", "smtp_recipient", "smtp_sender", "smtp_subject"},
 
 		"test.lead": spelled(message.Channels), "test.to": spelled(message.Channels), "test.to.missing": spelled(message.Channels),
-		"test.step": {"settings", "token", "resolve", "connect", "greeting", "ehlo", "starttls", "tls", "auth", "authenticate", "mail", "rcpt", "data", "send"},
+		"test.step": {"settings", "number", "token", "resolve", "connect", "greeting", "ehlo", "starttls", "tls", "auth", "authenticate", "mail", "rcpt", "data", "send"},
 
 		"dashboard.contact": {"8h", "24h", "7d", "30d", "more", "never"},
 		"setup":             {"servers.title", "servers.lead", "push.title", "push.lead", "devices.title", "devices.lead", "message.title", "message.lead"},
@@ -82,9 +82,12 @@ func families() map[string][]string {
 // optional are endings of keys that are looked up, and may be absent.
 func optional() (keys []string) {
 	for _, p := range all.Providers {
-		keys = append(keys, "server."+p.Kind+".about")
+		keys = append(keys, "server."+p.Kind+".about", "server."+p.Kind+".kind")
 		for _, field := range p.Fields {
 			keys = append(keys, "server."+p.Kind+"."+field.Name+".help", "server."+p.Kind+"."+field.Name+".example")
+			if field.Risky != "" {
+				keys = append(keys, "server."+p.Kind+"."+field.Name+".risk")
+			}
 		}
 	}
 	return keys

@@ -32,14 +32,15 @@ type Options struct {
 	Providers []channel.Provider // in the order of the Add menus: channel/all
 	Passwords *access.Passwords
 
-	Secure      bool             // the console is reached over TLS: cookies are marked so
-	DemoEntry   string           // secret of /enter/{secret}, which signs a visitor in at once; empty = there is none
-	DemoAccount string           // name of the account that it signs in as
-	DemoInbox   string           // URL of the page that shows simulated phones and mailboxes; empty = there is none
-	Version     string           // empty = unknown
-	Logger      *slog.Logger     // nil = silent
-	Metrics     *web.Metrics     // nil = not counted
-	Now         func() time.Time // nil = the machine's clock
+	Secure      bool                       // the console is reached over TLS: cookies are marked so
+	DemoEntry   string                     // secret of /enter/{secret}, which signs a visitor in at once; empty = there is none
+	DemoAccount string                     // name of the account that it signs in as
+	DemoInbox   string                     // URL of the page that shows simulated phones and mailboxes; empty = there is none
+	Version     string                     // empty = unknown
+	Callback    func(server string) string // where a server's service reports what became of messages; nil = nowhere
+	Logger      *slog.Logger               // nil = silent
+	Metrics     *web.Metrics               // nil = not counted
+	Now         func() time.Time           // nil = the machine's clock
 }
 
 // Accounts are the people who may sign in.

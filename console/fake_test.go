@@ -78,6 +78,7 @@ func (f *fakeAccounts) SignedIn(context.Context, string) error { return nil }
 type fakeServers struct {
 	list   []channel.Server
 	report channel.Report      // of every test
+	refuse error               // of every test, in place of the report
 	tested *intake.ServerInput // the last test's values
 	to     string              // and where it went
 	probed []string            // ids that were to be tried now
@@ -202,7 +203,7 @@ func (f *fakeServers) TestServer(ctx context.Context, _ access.Actor, id string,
 		return channel.Report{}, err
 	}
 	f.tested, f.to = in, to
-	return f.report, nil
+	return f.report, f.refuse
 }
 
 // fakeFigures counts devices that it holds, and gives what it is told of messages.

@@ -105,13 +105,21 @@ func (p serversPage) heading(ctx context.Context) heading {
 	}
 }
 
-func (p serversPage) kindTitle(kind string) string {
+func (p serversPage) kindTitle(ctx context.Context, kind string) string {
 	for _, provider := range p.Providers {
 		if provider.Kind == kind {
-			return provider.Title
+			return kindTitle(ctx, provider)
 		}
 	}
 	return kind
+}
+
+// kindTitle is a kind of server for people: the catalogue's, else its provider's own.
+func kindTitle(ctx context.Context, p channel.Provider) string {
+	if key := "server." + p.Kind + ".kind"; viewOf(ctx).catalogue.Has(key) {
+		return t(ctx, key)
+	}
+	return p.Title
 }
 
 func (c *console) serverList(f serverFamily) web.Handler {
@@ -230,7 +238,11 @@ func (c *console) showServerForm(w http.ResponseWriter, r *http.Request, status 
 	if err != nil {
 		return err
 	}
-	return c.show(w, r, status, serverPage{form, targets})
+	page := serverPage{serverForm: form, Targets: targets}
+	if _, page.Receives = form.Provider.Default().(channel.Receiver); page.Receives && c.Callback != nil && !form.New() {
+		page.Callback = c.Callback(form.Server.ID)
+	}
+	return c.show(w, r, status, page)
 }
 
 func (c *console) activateServer(f serverFamily) web.Handler {

@@ -31,8 +31,8 @@ func TestServerIsAddedShownChangedAndDeleted(t *testing.T) {
 	f := signedIn(t)
 	page := f.get("/settings/servers", http.StatusOK)
 	f.wantTitle(page, "Notification Server")
-	if link := page.one(t, ".nothing a").attr["href"]; link != "/settings/servers/new?kind=smtp" {
-		t.Errorf("the empty page leads to %s", link)
+	if links := page.find(".nothing a"); len(links) != 2 || links[0].attr["href"] != "/settings/servers/new?kind=smtp" || links[1].words() != "Add SMS Gateway" {
+		t.Errorf("the empty page leads to %d places", len(links))
 	}
 	page = f.post("/settings/servers/new?kind=smtp", http.StatusOK, office("authentication", "true", "username", "mailer", "password", " two words ")...)
 	f.wantTitle(page, "Notification Server")

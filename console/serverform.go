@@ -15,6 +15,7 @@ import (
 	"github.com/a-h/templ"
 
 	"heliograph/channel"
+	"heliograph/channel/gsm"
 	"heliograph/intake"
 	"heliograph/store"
 )
@@ -27,13 +28,16 @@ type serverForm struct {
 	Values   map[string]string // by the field's name, as they are typed
 	Set      map[string]bool   // secrets that are kept already
 	Cleared  map[string]bool   // secrets to forget
+	Accepted map[string]bool   // risky values that somebody wants after having read the warning
 	Problems []problem
 }
 
 // serverPage is the form with all around it.
 type serverPage struct {
 	*serverForm
-	Targets []testTarget
+	Targets  []testTarget
+	Receives bool   // its service reports what became of messages
+	Callback string // to this address; empty = none yet
 }
 
 // Names of the fields that every kind has. No provider's field is called so.
@@ -51,7 +55,7 @@ func (p serverPage) heading(ctx context.Context) heading {
 		},
 	}
 	if h.Title = p.Server.Name; p.New() {
-		h.Title = t(ctx, "server.new", p.Provider.Title)
+		h.Title = t(ctx, "server.new", kindTitle(ctx, p.Provider))
 	}
 	return h
 }
@@ -76,12 +80,12 @@ func (f *serverForm) TestAction() string {
 }
 
 func newServerForm(f serverFamily, p channel.Provider) (*serverForm, error) {
-	form := &serverForm{Family: f, Provider: p, Set: map[string]bool{}, Cleared: map[string]bool{}}
+	form := &serverForm{Family: f, Provider: p, Set: map[string]bool{}, Cleared: map[string]bool{}, Accepted: map[string]bool{}}
 	return form, form.fill(channel.Server{Kind: p.Kind, Settings: p.Default()})
 }
 
 func editServerForm(f serverFamily, p channel.Provider, s channel.Server) (*serverForm, error) {
-	form := &serverForm{Family: f, Provider: p, Server: s, Set: map[string]bool{}, Cleared: map[string]bool{}}
+	form := &serverForm{Family: f, Provider: p, Server: s, Set: map[string]bool{}, Cleared: map[string]bool{}, Accepted: map[string]bool{}}
 	return form, form.fill(s)
 }
 
@@ -100,6 +104,7 @@ func (f *serverForm) fill(s channel.Server) error {
 		if raw, is := open[field.Name]; is {
 			f.Values[field.Name] = written(raw)
 		}
+		f.Accepted[field.Name] = f.risky(field)
 	}
 	return nil
 }
@@ -122,6 +127,7 @@ func (f *serverForm) read(r *http.Request) *serverForm {
 	for _, field := range f.Provider.Fields {
 		f.Values[field.Name] = typed(field, r.PostFormValue(field.Name))
 		f.Cleared[field.Name] = field.Secret && r.PostFormValue("clear_"+field.Name) != ""
+		f.Accepted[field.Name] = r.PostFormValue("accept_"+field.Name) != ""
 	}
 	for _, field := range f.Provider.Fields {
 		f.follow(field, r)
@@ -171,11 +177,19 @@ func (f *serverForm) input(ctx context.Context) (intake.ServerInput, []problem) 
 			bad = append(bad, problem{field.Name, f.label(ctx, field.Name), t(ctx, "form.number")})
 			continue
 		}
+		if f.risky(field) && !f.Accepted[field.Name] {
+			bad = append(bad, problem{field.Name, f.label(ctx, field.Name), t(ctx, "server.risk.unread")})
+		}
 		if value != nil {
 			in.Settings[field.Name] = value
 		}
 	}
 	return in, bad
+}
+
+// risky reports whether a field has the value that comes with a warning.
+func (f *serverForm) risky(field channel.Field) bool {
+	return field.Risky != "" && f.Values[field.Name] == field.Risky
 }
 
 func (f *serverForm) value(field channel.Field) (json.RawMessage, error) {
@@ -212,6 +226,10 @@ func (f *serverForm) problemsOf(ctx context.Context, err error) ([]problem, int)
 
 func (f *serverForm) place(ctx context.Context, p intake.Problem) problem {
 	name := fieldOf(p.Pointer)
+	if name == "to" {
+		label := tf(ctx, "test.to", f.Provider.Channel.String())
+		return problem{Label: label, Detail: standAlone(label, p.Detail)}
+	}
 	if name == fieldName || name == fieldDescription || slices.ContainsFunc(f.Provider.Fields, func(x channel.Field) bool { return x.Name == name }) {
 		return problem{name, f.label(ctx, name), standAlone(f.label(ctx, name), p.Detail)}
 	}
@@ -292,6 +310,16 @@ func followAttributes(field channel.Field) templ.Attributes {
 		return nil
 	}
 	return templ.Attributes{"data-follows": leader, "data-follow-values": values}
+}
+
+// countries are the calling codes to choose from. One that is not among them, which only the API can have set, comes
+// first as it is.
+func (f *serverForm) countries(ctx context.Context, field channel.Field) []gsm.Country {
+	list, value := gsm.Countries(viewOf(ctx).catalogue.Tag), f.Values[field.Name]
+	if slices.ContainsFunc(list, func(c gsm.Country) bool { return c.Code == value }) {
+		return list
+	}
+	return append([]gsm.Country{{Code: value, Main: true}}, list...)
 }
 
 // choiceID is the id of one radio button; the first has the field's own, so that a problem's link finds it.

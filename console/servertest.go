@@ -120,7 +120,7 @@ func testInput(c message.Channel) templ.Attributes {
 	case message.SMTP:
 		return templ.Attributes{"type": "email", "placeholder": "name@example.com"}
 	case message.SMS:
-		return templ.Attributes{"type": "tel", "placeholder": "+15551234567"}
+		return templ.Attributes{"type": "tel", "placeholder": "+12025550123"}
 	}
 	return templ.Attributes{"type": "text", "list": "targets"}
 }

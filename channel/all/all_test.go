@@ -9,7 +9,7 @@ import (
 	"heliograph/channel"
 )
 
-var fieldTypes = []string{"text", "number", "switch", "choice", "secret", "multiline", "secret_multiline"}
+var fieldTypes = []string{"text", "number", "switch", "choice", "country", "secret", "multiline", "secret_multiline"}
 
 // TestProvidersAreWhole: the form and the settings of each provider speak of the same things.
 func TestProvidersAreWhole(t *testing.T) {

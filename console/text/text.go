@@ -23,7 +23,7 @@ type Catalogue struct {
 }
 
 // English is the language that every key exists in.
-var English = newCatalogue(language.English, shell, signIn, dashboard, settings, server, smtpServer, pushServer, carriers, device, notify, notification, network, expiry)
+var English = newCatalogue(language.English, shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, notify, notification, network, expiry)
 
 func newCatalogue(tag language.Tag, areas ...map[string]string) *Catalogue {
 	c := &Catalogue{Tag: tag, texts: map[string]string{}, printer: message.NewPrinter(tag)}
