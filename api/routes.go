@@ -61,7 +61,7 @@ func (s *server) routes() {
 	operation(s, route(put, carriersPath+"/{id}", carriers, "update-carrier-gateway", "Replace a carrier gateway").missing().conflicts(), s.updateCarrier)
 	operation(s, route(del, carriersPath+"/{id}", carriers, "delete-carrier-gateway", "Delete a carrier gateway").missing(), s.deleteCarrier)
 
-	push := s.resource(providersPath, "An APNs credential or a Firebase project.", "apns", "fcm")
+	push := s.resource(providersPath, "An APNs credential, a Firebase project or a VAPID key.", "apns", "fcm", "webpush")
 	s.serverRoutes(push, providers, "push-provider", "push provider")
 
 	operation(s, route(get, "/macros", macros, "list-macros", "List macros and functions"), s.listMacros)

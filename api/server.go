@@ -36,7 +36,7 @@ type resource struct {
 }
 
 // Names of schemas in the document, by kind, where the kind's own word does not do.
-var shapeNames = map[string]string{"smtp": "SMTPServer", "sms": "SMSGateway", "apns": "APNsProvider", "fcm": "FCMProvider"}
+var shapeNames = map[string]string{"smtp": "SMTPServer", "sms": "SMSGateway", "apns": "APNsProvider", "fcm": "FCMProvider", "webpush": "WebPushProvider"}
 
 const schemaRef = "#/components/schemas/"
 
@@ -119,7 +119,7 @@ func holder(s *huma.Schema, field string) (*huma.Schema, string) {
 }
 
 func fieldSchema(p channel.Provider, f channel.Field) *huma.Schema {
-	s := &huma.Schema{Type: huma.TypeString, WriteOnly: f.Secret, Nullable: f.Secret}
+	s := &huma.Schema{Type: huma.TypeString, WriteOnly: f.Secret, ReadOnly: f.ReadOnly, Nullable: f.Secret}
 	switch f.Type {
 	case "number":
 		s.Type = huma.TypeInteger

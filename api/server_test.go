@@ -138,6 +138,29 @@ func TestPushProviders(t *testing.T) {
 }
 
 // A test of settings really tries, and says at which step it ended.
+// TestKeyMadeHere: a Web Push provider needs no key. It is made once, stays when it is not mentioned, and null makes
+// another; what is said of the public key counts for nothing.
+func TestKeyMadeHere(t *testing.T) {
+	h := newHouse(t)
+	body := object{"kind": "webpush", "name": "web", "app": "https://app.example.com", "subject": "mailto:push@example.com"}
+	made := h.post(providersPath, body).is(201).has("kind", "webpush", "active", true, "vapid_private_key_set", true, "vapid_private_key", nil, "allowed_networks", "")
+	key, id := made.at("vapid_public_key"), made.at("id").(string)
+	if text, _ := key.(string); len(text) != 87 {
+		t.Errorf("public key %q", key)
+	}
+	h.put(providersPath+"/"+id, h.get(providersPath+"/"+id).is(200).raw).is(200).has("vapid_public_key", key)
+	body["vapid_public_key"] = "BCVx"
+	h.put(providersPath+"/"+id, body).is(200).has("vapid_public_key", key)
+	body["vapid_private_key"] = nil
+	if other := h.put(providersPath+"/"+id, body).is(200).has("vapid_private_key_set", true).at("vapid_public_key"); other == key || other == "BCVx" {
+		t.Errorf("public key %q after a new key was asked for", other)
+	}
+	body["subject"], body["allowed_networks"], body["vapid_private_key"] = "push@example.com", "intranet", "geheim"
+	if said := h.put(providersPath+"/"+id, body).refuses("/subject", "/vapid_private_key", "/allowed_networks"); strings.Contains(said.raw, "geheim") {
+		t.Errorf("a key is shown: %s", said.raw)
+	}
+}
+
 func TestTestingServers(t *testing.T) {
 	h := newHouse(t)
 	id := h.smtp()

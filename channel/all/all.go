@@ -7,6 +7,7 @@ import (
 	"heliograph/channel/fcm"
 	"heliograph/channel/smtp"
 	"heliograph/channel/vonage"
+	"heliograph/channel/webpush"
 )
 
 // Providers are every kind of service that Heliograph can use, in the order in which people read them.
@@ -15,6 +16,7 @@ var Providers = []channel.Provider{
 	vonage.Provider,
 	apns.Provider,
 	fcm.Provider,
+	webpush.Provider,
 }
 
 // Find is the provider of a kind.

@@ -62,7 +62,7 @@ func printed() (list []channel.Rule) {
 	row("5xx", "", serverFault)
 	row("anything else", "", notUnderstood)
 	return append(list, channel.Rule{Answer: "an address that is not public", Scope: message.RecipientFinal, Reason: message.RefusedPolicy,
-		Means: sentence("The push service", string(notPublic))})
+		Means: sentence("the push service", string(notPublic))})
 }
 
 // judge translates an answer. The body is not looked at: it comes from whoever a device named.

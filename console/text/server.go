@@ -28,7 +28,7 @@ var server = map[string]string{
 	"server.inactive":          "Not active",
 	"server.paused":            "Paused",
 	"server.paused.next":       "next try %s",
-	"server.paused.since":      "Paused since %s",
+	"server.paused.since":      "Paused %s",
 	"server.paused.step.one":   "tried %d time",
 	"server.paused.step.other": "tried %d times",
 	"server.answered":          "answered %s",
