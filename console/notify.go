@@ -52,6 +52,7 @@ type notifyPage struct {
 	Reach    reachPart
 	Choice   previewChoice
 	Preview  previewPart
+	Size     sizePart
 	Channels []channelOffer
 }
 
@@ -150,6 +151,7 @@ func (c *console) showNotify(w http.ResponseWriter, r *http.Request, status int,
 	if p.Preview, err = c.previewOf(r, form, p.Choice.Device); err != nil {
 		return err
 	}
+	p.Size = sizeOf(form, p.Preview)
 	return c.show(w, r, status, p)
 }
 

@@ -334,6 +334,28 @@ func TestNotifyBySMS(t *testing.T) {
 	if words := part.words(); !strings.Contains(words, "Hi Given a") || !strings.Contains(words, "To +33612345678") {
 		t.Errorf("the preview says %q", words)
 	}
+	if got := page.one(t, "#sms-size").words(); !strings.Contains(got, "0 characters · 1 SMS · 160 more fit") {
+		t.Errorf("without a text it takes %q", got)
+	}
+	size := func(text string, want ...string) {
+		t.Helper()
+		part := h.post("/notify/size", http.StatusOK, typedForm(append(form, "preview_device", "a", "sms_message", text)...)...)
+		for _, words := range want {
+			if got := part.words(); !strings.Contains(got, words) {
+				t.Errorf("%q takes %q, want %q", text, got, words)
+			}
+		}
+	}
+	size("Hi ${user.givenname}", "10 characters · 1 SMS · 150 more fit", "values of the preview")
+	size(strings.Repeat("€", 81), "81 characters · 2 SMS parts")
+	size("Grüße ✓", "7 characters · 1 SMS · 63 more fit", "outside the SMS alphabet")
+	size(strings.Repeat("long ", 200), "1,000 characters · 7 SMS parts", "more than 6 parts")
+	size(strings.Repeat("long ", 700), "no more")
+	size("half a ${macro", "14 characters")
+	long := h.post("/notify/summary", http.StatusOK, typedForm(append(form, "sms_message", strings.Repeat("long ", 40))...)...)
+	if got := long.one(t, ".alert-warning").words(); !strings.Contains(got, "Each SMS travels in 2 parts") {
+		t.Errorf("the summary warns %q", got)
+	}
 	n := h.done(h.send(form...))
 	if n.Counts[message.SMS][message.Sent] != 1 {
 		t.Errorf("counts %v", n.Counts)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"heliograph/channel/gsm"
 	"heliograph/fleet"
 	"heliograph/template"
 )
@@ -122,6 +123,12 @@ func (p summaryPage) concerns(ctx context.Context) (list []string) {
 	}
 	if n := r.Users - r.SMTP; p.SMTP && n > 0 && p.MailRecipient == template.DefaultMailRecipient {
 		list = append(list, tn(ctx, "summary.nomail", n))
+	}
+	if n := r.Users - r.SMS; p.SMS && n > 0 && p.SMSRecipient == template.DefaultNumberRecipient {
+		list = append(list, tn(ctx, "summary.nonumber", n))
+	}
+	if parts := gsm.Measure(p.SMSMessage).Parts; p.SMS && parts > 1 {
+		list = append(list, tn(ctx, "summary.parts", int64(parts)))
 	}
 	for _, w := range p.Summary.Warnings {
 		list = append(list, tf(ctx, "place", fieldNamed(w.Pointer))+": "+sentence(w.Detail))

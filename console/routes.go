@@ -39,6 +39,7 @@ func (c *console) routes() *http.ServeMux {
 	private("POST /notify", c.notifyAgain)
 	private("POST /notify/reach", c.notifyReach)
 	private("POST /notify/preview", c.notifyPreview)
+	private("POST /notify/size", c.notifySize)
 	private("GET /notify/summary", c.toNotify)
 	private("POST /notify/summary", c.notifySummary)
 	private("GET /notify/send", c.toNotify)
