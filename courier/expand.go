@@ -65,6 +65,9 @@ func (c *Courier) page(ctx context.Context, p planned, args ExpandArgs, routes n
 }
 
 func (c *Courier) devices(ctx context.Context, p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
+	if !p.plan.Uses(message.Push) && !slices.ContainsFunc(written, func(ch message.Channel) bool { return p.plan.Uses(ch) && p.plan.PerDevice(ch) }) {
+		return c.people(ctx, p, *args.phase(People), routes)
+	}
 	page, err := c.store.AudienceDevices(ctx, access.Everything, p.Audience, args.After, args.MaxDevice, pageSize)
 	if err != nil {
 		return nil, nil, err

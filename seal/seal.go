@@ -21,6 +21,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // Purpose separates the keys of different kinds of secrets.
@@ -41,8 +42,9 @@ type Keys struct {
 }
 
 type sealingKey struct {
-	id  [4]byte
-	key []byte
+	id   [4]byte
+	key  []byte
+	made *sync.Map // of cipher.AEAD by Purpose
 }
 
 // keyFile is the form on disk. Keys are base64.
@@ -63,7 +65,7 @@ func randomBytes(n int) []byte {
 }
 
 func newSealingKey(key []byte) sealingKey {
-	k := sealingKey{key: key}
+	k := sealingKey{key: key, made: new(sync.Map)}
 	sum := sha256.Sum256(append([]byte("heliograph key id "), key...))
 	copy(k.id[:], sum[:])
 	return k
@@ -176,7 +178,17 @@ func (k *Keys) Open(p Purpose, place string, sealed []byte) ([]byte, error) {
 	return nil, ErrSealed
 }
 
+// aead is made once for each purpose: deriving its key costs more than opening a secret with it.
 func (s sealingKey) aead(p Purpose) cipher.AEAD {
+	if known, ok := s.made.Load(p); ok {
+		return known.(cipher.AEAD) //nolint:forcetypeassert // nothing else is stored
+	}
+	made := s.derive(p)
+	s.made.Store(p, made)
+	return made
+}
+
+func (s sealingKey) derive(p Purpose) cipher.AEAD {
 	key, err := hkdf.Key(sha256.New, s.key, nil, "heliograph seal "+string(p), keySize)
 	if err != nil {
 		panic(err) // only for a length that HKDF cannot make

@@ -117,24 +117,63 @@ func inTx(ctx context.Context, db *sql.DB, o *sql.TxOptions, do func(Tx) error) 
 }
 
 // insertMany hands all rows over as one JSON parameter: numbered parameters cost SQLite the square of their number.
+// Taking values out of JSON is most of its price, so what is the same in all rows goes beside it, and so does a first
+// column that counts up.
 func (sqliteDialect) insertMany(ctx context.Context, tx Tx, table string, columns []string, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	picks := make([]string, len(columns))
+	picks, args := make([]string, len(columns)), []any{""}
+	var differ []int // columns that go into the JSON
 	for i := range columns {
-		picks[i] = fmt.Sprintf("value ->> %d", i)
-		if holdsBytes(rows, i) {
-			picks[i] = "unhex(" + picks[i] + ")"
+		switch {
+		case i == 0 && countsUp(rows):
+			args = append(args, rows[0][0])
+			picks[i] = fmt.Sprintf("$%d + key", len(args))
+		case sameInAll(rows, i):
+			args = append(args, rows[0][i])
+			picks[i] = fmt.Sprintf("$%d", len(args))
+		default:
+			picks[i] = fmt.Sprintf("value ->> %d", len(differ))
+			if holdsBytes(rows, i) {
+				picks[i] = "unhex(" + picks[i] + ")"
+			}
+			differ = append(differ, i)
 		}
 	}
-	query := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM json_each($1)", table, strings.Join(columns, ", "), strings.Join(picks, ", "))
-	text, err := jsonRows(rows)
+	text, err := jsonColumns(rows, differ)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, query, text)
+	args[0] = text
+	query := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM json_each($1)", table, strings.Join(columns, ", "), strings.Join(picks, ", "))
+	_, err = tx.Exec(ctx, query, args...)
 	return err
+}
+
+// countsUp reports whether the first column is a number that grows by one from row to row.
+func countsUp(rows [][]any) bool {
+	first, ok := rows[0][0].(int64)
+	for i, row := range rows {
+		if n, isNumber := row[0].(int64); !ok || !isNumber || n != first+int64(i) {
+			return false
+		}
+	}
+	return ok
+}
+
+// sameInAll reports whether all rows have one value in a column.
+func sameInAll(rows [][]any, column int) bool {
+	first := rows[0][column]
+	if _, ok := first.([]byte); ok {
+		return false
+	}
+	for _, row := range rows[1:] {
+		if _, ok := row[column].([]byte); ok || row[column] != first {
+			return false
+		}
+	}
+	return true
 }
 
 func holdsBytes(rows [][]any, column int) bool {
@@ -147,19 +186,31 @@ func holdsBytes(rows [][]any, column int) bool {
 }
 
 func jsonRows(rows [][]any) (string, error) {
-	out := make([]byte, 0, 128*len(rows))
+	if len(rows) == 0 {
+		return "[]", nil
+	}
+	every := make([]int, len(rows[0]))
+	for i := range every {
+		every[i] = i
+	}
+	return jsonColumns(rows, every)
+}
+
+// jsonColumns writes some columns of rows as an array of arrays.
+func jsonColumns(rows [][]any, columns []int) (string, error) {
+	out := make([]byte, 0, (16+24*len(columns))*len(rows))
 	out = append(out, '[')
 	for i, row := range rows {
 		if i > 0 {
 			out = append(out, ',')
 		}
 		out = append(out, '[')
-		for j, value := range row {
+		for j, column := range columns {
 			if j > 0 {
 				out = append(out, ',')
 			}
 			var err error
-			if out, err = appendJSON(out, value); err != nil {
+			if out, err = appendJSON(out, row[column]); err != nil {
 				return "", err
 			}
 		}
