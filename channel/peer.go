@@ -10,6 +10,9 @@ import (
 // firewalls. What is not known yet, because the settings are wrong, is left out.
 type Reaching interface{ Peers() []Peer }
 
+// Addressed is what Settings may say beside: who is called for one address, where each address names its own.
+type Addressed interface{ PeersOf(address string) []Peer }
+
 // Peer is somebody at the other end of a connection that this machine opens.
 type Peer struct {
 	Purpose  Purpose

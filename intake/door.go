@@ -44,6 +44,9 @@ type Store interface {
 	// DeviceToken opens the live push token of a device.
 	DeviceToken(ctx context.Context, scope access.Scope, id fleet.DeviceID) (fleet.PushToken, error)
 
+	// SomeTokens opens at most so many live push tokens of a kind of provider and an app, whichever are found first.
+	SomeTokens(ctx context.Context, kind, app string, most int) ([]string, error)
+
 	// Answered reports whether a request came before, with the same body.
 	Answered(ctx context.Context, once Idempotency) (bool, error)
 	// PutNotification stores a notification, its first jobs and the answer to a request that may come again. replayed

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -76,7 +77,67 @@ func (d *Door) Network(ctx context.Context) (Network, error) {
 	if err != nil {
 		return Network{}, err
 	}
-	return Network{List: requirements(servers, d.own())}, nil
+	peers := make([][]channel.Peer, len(servers))
+	for i, s := range servers {
+		if peers[i], err = d.peers(ctx, s); err != nil {
+			return Network{}, err
+		}
+	}
+	return Network{List: requirements(servers, peers, d.own())}, nil
+}
+
+// Where addresses name whom to call, some of them stand for all, and the most frequent of those are listed: devices
+// choose them, and must not make the list endless.
+const (
+	addressesRead = 5000
+	mostAddressed = 50
+)
+
+// peers is whom a server calls.
+func (d *Door) peers(ctx context.Context, s channel.Server) (list []channel.Peer, err error) {
+	if reaching, ok := s.Settings.(channel.Reaching); ok {
+		list = reaching.Peers()
+	}
+	addressed, ok := s.Settings.(channel.Addressed)
+	if !ok {
+		return list, nil
+	}
+	tokens, err := d.store.SomeTokens(ctx, s.Kind, s.Route.App, addressesRead)
+	if err != nil {
+		return nil, fmt.Errorf("reading push tokens: %w", err)
+	}
+	var often count
+	for _, token := range tokens {
+		for _, peer := range addressed.PeersOf(token) {
+			often.add(peer)
+		}
+	}
+	return append(list, often.most(mostAddressed)...), nil
+}
+
+// count counts peers.
+type count []counted
+
+type counted struct {
+	channel.Peer
+	n int
+}
+
+func (c *count) add(p channel.Peer) {
+	i := slices.IndexFunc(*c, func(x counted) bool { return x.Host == p.Host && x.Port == p.Port })
+	if i < 0 {
+		*c, i = append(*c, counted{Peer: p}), len(*c)
+	}
+	(*c)[i].n++
+}
+
+// most are the most frequent.
+func (c count) most(n int) (list []channel.Peer) {
+	slices.SortFunc(c, func(a, b counted) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.Host, b.Host)) })
+	for _, one := range c[:min(n, len(c))] {
+		list = append(list, one.Peer)
+	}
+	return list
 }
 
 // NetworkNow is Network with the addresses that the names have now; it takes a few seconds at most. Names that cannot be
@@ -98,13 +159,11 @@ func (d *Door) own() Own {
 }
 
 // requirements puts together who calls whom: from here first, in the order of the purposes.
-func requirements(servers []channel.Server, own Own) (list []Requirement) {
-	for _, s := range servers {
+func requirements(servers []channel.Server, peers [][]channel.Peer, own Own) (list []Requirement) {
+	for i, s := range servers {
 		need := Need{s.Name, s.Kind, s.Active}
-		if reaching, ok := s.Settings.(channel.Reaching); ok {
-			for _, peer := range reaching.Peers() {
-				list = require(list, Requirement{Peer: peer, Needed: []Need{need}})
-			}
+		for _, peer := range peers[i] {
+			list = require(list, Requirement{Peer: peer, Needed: []Need{need}})
 		}
 		if _, ok := s.Settings.(channel.Receiver); ok {
 			for _, peer := range own.Receipts {
@@ -130,7 +189,11 @@ func require(list []Requirement, r Requirement) []Requirement {
 	if i < 0 {
 		return append(list, r)
 	}
-	list[i].Needed = append(list[i].Needed, r.Needed...)
+	for _, need := range r.Needed {
+		if !slices.Contains(list[i].Needed, need) {
+			list[i].Needed = append(list[i].Needed, need)
+		}
+	}
 	return list
 }
 

@@ -123,6 +123,61 @@ func TestNetworkWithoutAddressesAsksNobody(t *testing.T) {
 	}
 }
 
+// browsers are settings of a provider whose addresses name whom to call.
+type browsers struct{ caller }
+
+func (browsers) PeersOf(token string) []channel.Peer {
+	if token == "damaged" {
+		return nil
+	}
+	return []channel.Peer{{Purpose: channel.ForPush, Host: token, Port: 443, Protocol: "HTTPS", Also: []int{2197}}}
+}
+
+// tokenList is a store of servers with tokens by app.
+type tokenList struct {
+	serverList
+	tokens map[string][]string
+}
+
+func (s tokenList) SomeTokens(_ context.Context, kind, app string, most int) ([]string, error) {
+	if kind != "webpush" {
+		return nil, errors.New("another kind")
+	}
+	return s.tokens[app][:min(most, len(s.tokens[app]))], nil
+}
+
+// TestNetworkOfAddressesThatNameTheirOwn: each is listed once, beside what the settings name, and a device that makes up
+// names cannot make the list long.
+func TestNetworkOfAddressesThatNameTheirOwn(t *testing.T) {
+	app := channel.Server{Name: "App", Kind: "webpush", Active: true, Settings: browsers{caller{peers: []channel.Peer{pushPeer}}}}
+	app.Route.App = "app"
+	tokens := []string{"b.example.com", "a.example.com", "damaged", "b.example.com", "push.example.com"}
+	store := tokenList{serverList{list: []channel.Server{app}}, map[string][]string{"app": tokens, "other": {"other.example.com"}}}
+	hosts := func() (list []string) {
+		n, err := New(store, Options{}).Network(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range n.List {
+			list = append(list, r.Host)
+			if len(r.Needed) != 1 {
+				t.Errorf("%s is needed by %v", r.Host, r.Needed)
+			}
+		}
+		return list
+	}
+	if diff := cmp.Diff([]string{"a.example.com", "b.example.com", "push.example.com"}, hosts()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for i := range 1000 {
+		store.tokens["app"] = append(store.tokens["app"], fmt.Sprintf("made-up-%03d.example.com", i))
+	}
+	got := hosts()
+	if len(got) != mostAddressed+1 || got[0] != "a.example.com" || got[1] != "b.example.com" {
+		t.Errorf("%d hosts: %v", len(got), got)
+	}
+}
+
 func TestNetworkOfNothing(t *testing.T) {
 	got, err := New(serverList{}, Options{}).NetworkNow(t.Context())
 	if err != nil || len(got.List) > 0 {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -32,4 +33,22 @@ func DatabasePeers(url string) (peers []channel.Peer) {
 		add(other.Host, other.Port)
 	}
 	return peers
+}
+
+// SomeTokens opens at most so many live push tokens of a kind of provider and an app, whichever are found first.
+func (s *Store) SomeTokens(ctx context.Context, kind, app string, most int) (list []string, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT device_key, token FROM push_tokens WHERE provider = $1 AND app = $2 AND state = 'live' LIMIT $3`, kind, app, most)
+		list, err = all(rows, err, func(r Row) (string, error) {
+			var key int64
+			var sealed []byte
+			if err := r.Scan(&key, &sealed); err != nil {
+				return "", err
+			}
+			return s.OpenToken(key, sealed)
+		})
+		return err
+	})
+	return list, err
 }

@@ -1,6 +1,9 @@
 package webpush
 
-import "heliograph/channel"
+import (
+	"heliograph/channel"
+	"heliograph/fleet"
+)
 
 // Peers are the push services of the browsers that most devices have. Others are known only by their subscriptions.
 func (s *Settings) Peers() (peers []channel.Peer) {
@@ -12,6 +15,15 @@ func (s *Settings) Peers() (peers []channel.Peer) {
 		peers = append(peers, channel.Peer{Purpose: channel.ForPush, Host: host, Port: 443, Protocol: "HTTPS"})
 	}
 	return peers
+}
+
+// PeersOf is the push service that a subscription names.
+func (s *Settings) PeersOf(token string) []channel.Peer {
+	subscription, err := fleet.ParseSubscription(token)
+	if err != nil {
+		return nil
+	}
+	return channel.PeersAt(channel.ForPush, subscription.Origin())
 }
 
 // Expires is when the certificates of Trusted CA end. A VAPID key does not.

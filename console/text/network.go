@@ -13,7 +13,7 @@ var network = map[string]string{
 	"network.to":         "To",
 	"network.port":       "Port",
 	"network.port.or":    "%s or %s",
-	"network.addresses":  "Addresses now",
+	"network.addresses":  "Addresses",
 	"network.purpose":    "What for",
 	"network.local":      "This machine only",
 	"network.text":       "As text",

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"users", testUsers},
 		{"groups", testGroups},
 		{"push tokens", testTokens},
+		{"some push tokens", testSomeTokens},
 		{"writing at once", testTogether},
 		{"lists", testLists},
 		{"scopes", testScopes},
