@@ -461,6 +461,29 @@ func TestRestedSessionIsTold(t *testing.T) {
 	})
 }
 
+// TestRefusedTextIsOfferedOnce: what is wrong with a text for all is wrong for those of its next mails too; other texts go on.
+func TestRefusedTextIsOfferedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		two := func(a, b string) string { return mailTaken + rcpt(a, "250 ok") + rcpt(b, "250 ok") }
+		p := newPeer(t, plainHello+two("a@x.test", "b@x.test")+"C DATA\nS 354 go on\nmail\nS 552 5.3.4 too big\n"+
+			two("e@x.test", "f@x.test")+dataTaken+"quit")
+		s := senderTo(t, p, settings(func(s *Settings) { s.MaxRecipients = 2 }))
+		batch := shared("a@x.test", "b@x.test", "c@x.test", "d@x.test", "e@x.test", "f@x.test")
+		batch[4].Shared, batch[5].Shared = "0190-abc.fr", "0190-abc.fr"
+		for i, o := range s.Send(t.Context(), batch) {
+			want := "message: too_large: 552 5.3.4 too big"
+			if i >= 4 {
+				want = "accepted 4cXyZ123"
+			}
+			if inWords(o) != want {
+				t.Errorf("%s: %s, want %s", batch[i].Address, inWords(o), want)
+			}
+		}
+		s.Close()
+		p.finish()
+	})
+}
+
 // TestManyRecipients crosses the width of a pipeline and the maximum of a mail.
 func TestManyRecipients(t *testing.T) {
 	var addresses []string

@@ -75,6 +75,7 @@ type run struct {
 	mu      sync.Mutex
 	queue   []group
 	stopped bool
+	refused map[string]message.Failure // by Shared: texts that the server will not take from anybody
 }
 
 // next takes a group off the queue; nil when nothing more is to be handed over.
@@ -102,6 +103,24 @@ func (r *run) stop() {
 	r.mu.Lock()
 	r.stopped = true
 	r.mu.Unlock()
+}
+
+// refuse remembers that a text is not taken, whoever it is for.
+func (r *run) refuse(shared string, f message.Failure) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refused == nil {
+		r.refused = map[string]message.Failure{}
+	}
+	r.refused[shared] = f
+}
+
+// refusal is what the server said about the text of a group, if it refused that before.
+func (r *run) refusal(g group) (f message.Failure, known bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f, known = r.refused[r.batch[g[0]].Shared]
+	return f, known
 }
 
 // giveBack lets the lead deliver what is left of a group.
@@ -196,9 +215,19 @@ func (w *worker) drop() {
 	w.s, w.fresh = nil, true
 }
 
-// deliver carries one group, in as many transactions as the server wants. A server that breaks off is connected to once
-// more at no cost to anybody; when it does so again, that is the answer. false = a helper gave up.
+// deliver gives one group its outcomes. A text that was refused whoever it is for is not offered again. false = a helper
+// gave up.
 func (w *worker) deliver(g group) bool {
+	if f, known := w.refusal(g); known {
+		w.settle(g, f)
+		return true
+	}
+	return w.carry(g)
+}
+
+// carry hands one group over, in as many transactions as the server wants. A server that breaks off is connected to once
+// more at no cost to anybody; when it does so again, that is the answer. false = a helper gave up.
+func (w *worker) carry(g group) bool {
 	broken := 0 // times that the server broke off, running
 	for len(g) > 0 && w.going() {
 		if err := w.ready(); err != nil {
@@ -271,6 +300,8 @@ func (w *worker) record(g group, outcomes []message.Outcome) (rest group) {
 			continue
 		case o.Failure != nil && o.Failure.Scope == message.WholeServer:
 			w.stop()
+		case o.Failure != nil && o.Failure.Scope == message.WholeMessage && w.batch[i].Shared != "":
+			w.refuse(w.batch[i].Shared, *o.Failure)
 		}
 		w.outcomes[i] = o
 		if !weightiest.Handed() || o.Accepted {
