@@ -94,10 +94,14 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 func (a *App) start(ctx context.Context) error {
+	port, err := a.bind() // those who work tell services where to report to
+	if err != nil {
+		return err
+	}
 	if err := a.startWork(ctx); err != nil {
 		return err
 	}
-	if err := a.listen(); err != nil {
+	if err := a.listen(port); err != nil {
 		return err
 	}
 	if err := a.firstAccount(ctx); err != nil {

@@ -25,25 +25,37 @@ const (
 	requestsTime = 5 * time.Second // of a stop, for requests to end: the rest of its time is for messages on the wire
 )
 
-// listen opens the listeners and begins to answer.
-func (a *App) listen() error {
+// bind takes the console's port; nil in a process without one. Nothing is answered before listen.
+func (a *App) bind() (net.Listener, error) {
+	if !a.options.has(Console) {
+		return nil, nil
+	}
+	port, err := net.Listen("tcp", cmp.Or(a.options.Listen, DefaultListen))
+	if err != nil {
+		return nil, fmt.Errorf("listening for the console: %w", err)
+	}
+	a.onStop("the console's port", func(context.Context) error {
+		port.Close() //nolint:errcheck // who listened on it closed it already
+		return nil
+	})
+	a.addr.Console = originOf(port)
+	return port, nil
+}
+
+// listen opens the other listener and begins to answer.
+func (a *App) listen(console net.Listener) error {
 	metrics, err := a.listenMetrics()
 	if err != nil {
 		return fmt.Errorf("listening for metrics: %w", err)
 	}
 	a.addr.Metrics = originOf(metrics)
 	a.serve("the metrics", metrics, a.measures())
-	if a.options.has(Console) {
+	if console != nil {
 		face, err := a.face()
 		if err != nil {
 			return err
 		}
-		listener, err := net.Listen("tcp", cmp.Or(a.options.Listen, DefaultListen))
-		if err != nil {
-			return fmt.Errorf("listening for the console: %w", err)
-		}
-		a.addr.Console = originOf(listener)
-		a.serve("the console", listener, a.patience(face))
+		a.serve("the console", console, a.patience(face))
 	}
 	a.log.Info("listening", "console", a.addr.Console, "metrics", a.addr.Metrics)
 	return nil
