@@ -9,6 +9,8 @@ import (
 type dialect interface {
 	// each turns a parameter that holds a JSON array into rows with a column "value".
 	each(param string) string
+	// eachNumbered turns a parameter that holds a JSON array of texts into rows with columns "key", from 0, and "value".
+	eachNumbered(param string) string
 	// pick takes a value out of "value", when that is itself a JSON array; see upsertMany.
 	pick(i int, k kind) string
 	// insertMany inserts rows in bulk. Values are int64, bool, string, []byte or nil.
@@ -31,8 +33,9 @@ type dialect interface {
 
 type sqliteDialect struct{}
 
-func (sqliteDialect) each(param string) string  { return "json_each(" + param + ")" }
-func (sqliteDialect) number(expr string) string { return "heliograph_number(" + expr + ")" }
+func (sqliteDialect) each(param string) string         { return "json_each(" + param + ")" }
+func (sqliteDialect) eachNumbered(param string) string { return "json_each(" + param + ")" }
+func (sqliteDialect) number(expr string) string        { return "heliograph_number(" + expr + ")" }
 func (sqliteDialect) contains(expr, part string) string {
 	return "instr(" + expr + ", " + part + ") > 0"
 }
@@ -46,6 +49,7 @@ func (sqliteDialect) lockRows() string               { return "" } // the one wr
 func (sqliteDialect) schema(text string) string {
 	return strings.NewReplacer(
 		"BIGKEY", "INTEGER PRIMARY KEY AUTOINCREMENT", // a key is never used again, even after its row is gone
+		"BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY", // any other spelling makes a second index beside the rows
 		"BINTEXT", "TEXT",
 		"JSONB", "TEXT",
 		"BYTEA", "BLOB",
@@ -56,6 +60,10 @@ type postgresDialect struct{}
 
 func (postgresDialect) each(param string) string {
 	return "json_array_elements(CAST(" + param + " AS json))"
+}
+
+func (postgresDialect) eachNumbered(param string) string {
+	return "(SELECT ordinality - 1 AS key, value FROM json_array_elements_text(CAST(" + param + " AS json)) WITH ORDINALITY)"
 }
 
 func (postgresDialect) number(expr string) string {

@@ -24,9 +24,14 @@ func (t tally) enter(d message.Delivery) { t.counts[counted{d.Notification, d.Ch
 
 // move counts a delivery that goes from one state to another.
 func (t tally) move(notification int64, c message.Channel, from, to message.State) {
+	t.add(notification, c, from, to, 1)
+}
+
+// add counts n of them.
+func (t tally) add(notification int64, c message.Channel, from, to message.State, n int64) {
 	if from != to {
-		t.counts[counted{notification, c, from}]--
-		t.counts[counted{notification, c, to}]++
+		t.counts[counted{notification, c, from}] -= n
+		t.counts[counted{notification, c, to}] += n
 	}
 }
 
