@@ -127,15 +127,11 @@ func needing(r intake.Requirement) (names []string) {
 
 // addressWords is what is known of a name's addresses.
 func addressWords(ctx context.Context, r intake.Requirement) string {
-	words := strings.Join(spelledAddresses(r.Addresses), ", ")
-	if r.Trouble == "" {
-		return words
+	words := spelledAddresses(r.Addresses)
+	if r.Trouble != "" {
+		words = append(words, tf(ctx, "network.trouble", string(r.Trouble)))
 	}
-	if trouble := tf(ctx, "network.trouble", string(r.Trouble)); words == "" {
-		return trouble
-	} else {
-		return words + " (" + trouble + ")"
-	}
+	return strings.Join(words, ", ")
 }
 
 // text is the lists to be copied into a mail or a ticket, in columns.
