@@ -322,6 +322,9 @@ func (f *serverForm) countries(ctx context.Context, field channel.Field) []gsm.C
 	return append([]gsm.Country{{Code: value, Main: true}}, list...)
 }
 
+// mostPicks is how many words of a choice stand side by side; more are a list.
+const mostPicks = 4
+
 // choiceID is the id of one radio button; the first has the field's own, so that a problem's link finds it.
 func choiceID(field channel.Field, word string) string {
 	if word == field.Choices[0] {

@@ -107,7 +107,7 @@ var server = map[string]string{
 
 var smsServer = map[string]string{
 	"server.sms.kind":                     "SMS Gateway",
-	"server.sms.about":                    "Text messages leave through Vonage, formerly Nexmo. Key and secret are in the API settings of your account there. Every message is paid for, each part of a long one alone.",
+	"server.sms.about":                    "Text messages leave through Vonage, formerly Nexmo. Key and secret are in the API settings of your account there. Every message is paid for, and each part of a long one counts as one.",
 	"server.sms.key":                      "Key",
 	"server.sms.key.help":                 "API key of the account.",
 	"server.sms.secret":                   "Secret",
