@@ -20,7 +20,7 @@ type demoCmd struct {
 
 // Help is shown by -h below the flags.
 func (demoCmd) Help() string {
-	return `Nothing is set up before and nothing leaves the machine: phones and mailboxes are simulated, and a page shows what they receive. One link signs you in. Several demos can run at once.
+	return `Nothing is set up before and nothing leaves the machine: phones, mailboxes and text messages are simulated, and a page shows what they receive. One link signs you in. Several demos can run at once.
 
 Examples:
 
