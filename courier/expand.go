@@ -68,7 +68,7 @@ func (c *Courier) devices(ctx context.Context, p planned, args ExpandArgs, route
 	if !p.plan.Uses(message.Push) && !slices.ContainsFunc(written, func(ch message.Channel) bool { return p.plan.Uses(ch) && p.plan.PerDevice(ch) }) {
 		return c.people(ctx, p, *args.phase(People), routes)
 	}
-	page, err := c.store.AudienceDevices(ctx, access.Everything, p.Audience, args.After, args.MaxDevice, pageSize)
+	page, err := c.store.AudienceDevices(ctx, access.Everything, p.Audience, p.plan.Details(), args.After, args.MaxDevice, pageSize)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,7 +130,7 @@ func (c *Courier) people(ctx context.Context, p planned, args ExpandArgs, routes
 	if !slices.ContainsFunc(written, p.plan.Uses) {
 		return nil, nil, nil
 	}
-	page, err := c.store.AudiencePeople(ctx, access.Everything, p.Audience, args.After, args.MaxUser, pageSize)
+	page, err := c.store.AudiencePeople(ctx, access.Everything, p.Audience, p.plan.Details(), args.After, args.MaxUser, pageSize)
 	if err != nil || len(page) == 0 {
 		return nil, args.phase(Addresses), err
 	}

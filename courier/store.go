@@ -19,8 +19,8 @@ type Store interface {
 	// NotificationByKey reads a notification without its counts.
 	NotificationByKey(ctx context.Context, key int64) (message.Notification, error)
 	// AudienceDevices and AudiencePeople read a page in the order of keys; one that is not full is the last.
-	AudienceDevices(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error)
-	AudiencePeople(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error)
+	AudienceDevices(ctx context.Context, scope access.Scope, a fleet.Audience, want *fleet.Details, after, max int64, limit int) ([]fleet.Recipient, error)
+	AudiencePeople(ctx context.Context, scope access.Scope, a fleet.Audience, want *fleet.Details, after, max int64, limit int) ([]fleet.Recipient, error)
 	// EarlierWithMail tells which of these people have the mail address of a person with a smaller key in the audience.
 	EarlierWithMail(ctx context.Context, scope access.Scope, a fleet.Audience, people []fleet.PersonMail) (map[int64]bool, error)
 	// Addressed lists the addresses that a notification already has deliveries for, by person.

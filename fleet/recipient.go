@@ -20,3 +20,13 @@ type PersonMail struct {
 	Key  int64
 	Mail string
 }
+
+// Details say what of recipients has to be known beside keys, platforms, token routes and mail addresses: reading a
+// million of them whole costs more than sending to them. A nil *Details asks for everything. Fields have the names of
+// the API.
+type Details struct {
+	Device           []string // fields
+	User             []string
+	DeviceProperties []string // names of properties
+	UserProperties   []string
+}

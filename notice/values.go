@@ -3,6 +3,7 @@ package notice
 import (
 	"heliograph/fleet"
 	"heliograph/macro"
+	"heliograph/message"
 )
 
 // Values looks up the values of macros for a recipient. A property that was imported under a macro's own name is found
@@ -57,6 +58,54 @@ var deviceFields = map[string]func(*fleet.Device) string{
 	"CORPORATE_OWNED":         corporateOwned,
 	"ROOT_ACCESS":             func(d *fleet.Device) string { return flag(d.Jailbroken) },
 	"OUT_OF_COMPLIANCE":       func(d *fleet.Device) string { return flag(!d.Compliant) },
+}
+
+// fieldsOf are the fields of the API that a macro reads; absent = it reads a property alone.
+var fieldsOf = map[string]map[string][]string{
+	"user": {
+		"username": {"username"}, "loginname": {"username", "domain"}, "domainname": {"domain"}, "displayname": {"display_name"},
+		"givenname": {"given_name"}, "sn": {"surname"}, "mail": {"mail"}, "mobile": {"mobile"},
+	},
+	"device": {
+		"name": {"name"}, "DEVICE_NAME": {"name"}, "serialNumber": {"serial_number"}, "TEL_NUMBER": {"phone_number"},
+		"SYSTEM_OS_VERSION": {"os_version"}, "SYSTEM_OEM": {"model"}, "IMEI": {"imei"}, "CURRENT_CARRIER_NETWORK": {"carrier"},
+		"SYSTEM_PLATFORM": {"platform"}, "CORPORATE_OWNED": {"ownership"}, "ROOT_ACCESS": {"jailbroken"}, "OUT_OF_COMPLIANCE": {"compliant"},
+	},
+}
+
+// Details are what the plan has to know of a recipient to compose its messages. Text messages look for their way in
+// several places, so with them it is everything.
+func (p *Plan) Details() *fleet.Details {
+	if p.Uses(message.SMS) {
+		return nil
+	}
+	d := new(fleet.Details)
+	for _, part := range p.parts {
+		for _, s := range part.program.Slots() {
+			addSlot(d, s)
+		}
+		for _, s := range part.recipient.Slots() {
+			addSlot(d, s)
+		}
+	}
+	if p.Uses(message.SMTP) { // a message that nobody gets says who was meant
+		d.User = append(d.User, "display_name", "given_name", "surname", "username")
+	}
+	return d
+}
+
+func addSlot(d *fleet.Details, s macro.Slot) {
+	name := s.Property()
+	switch s.Namespace() {
+	case "user":
+		d.User = append(d.User, fieldsOf["user"][name]...)
+		d.UserProperties = append(d.UserProperties, name)
+	case "device":
+		d.Device = append(d.Device, fieldsOf["device"][name]...)
+		d.DeviceProperties = append(d.DeviceProperties, name)
+	case "custom":
+		d.DeviceProperties, d.UserProperties = append(d.DeviceProperties, name), append(d.UserProperties, name)
+	}
 }
 
 func corporateOwned(d *fleet.Device) string {

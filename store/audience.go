@@ -319,34 +319,33 @@ func (c *audience) recognise(scope access.Scope, a fleet.Audience, groups []int6
 const windowKeys = 100_000
 
 // AudienceDevices gives the next devices of an audience, by key: more than after, at most max, up to limit. Fewer than
-// limit means that there are no more.
-func (s *Store) AudienceDevices(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error) {
+// limit means that there are no more. want says what of them is needed; nil = everything.
+func (s *Store) AudienceDevices(ctx context.Context, scope access.Scope, a fleet.Audience, want *fleet.Details, after, max int64, limit int) ([]fleet.Recipient, error) {
+	read := deviceReader(want)
 	return s.windows(ctx, a, after, max, limit, func(tx Tx, after, max int64, limit int) ([]fleet.Recipient, error) {
 		c, err := s.compile(ctx, tx, scope, a, true)
 		if err != nil {
 			return nil, err
 		}
-		text := c.with + `SELECT ` + deviceColumns + `, COALESCE(u.key, 0), ` + recipientUserColumns + ` FROM ` + deviceTables + ` WHERE ` + c.device +
+		text := c.with + `SELECT ` + read.columns() + ` FROM ` + deviceTables + ` WHERE ` + c.device +
 			fmt.Sprintf(" AND d.key > %d AND d.key <= %d ORDER BY d.key LIMIT %d", after, max, limit)
 		rows, err := tx.Query(ctx, text, c.args...)
-		return all(rows, err, scanRecipient)
+		return all(rows, err, read.scanDevice)
 	}, func(r fleet.Recipient) int64 { return r.Device.Key })
 }
 
 // AudiencePeople gives the next people of an audience, by key, like AudienceDevices.
-func (s *Store) AudiencePeople(ctx context.Context, scope access.Scope, a fleet.Audience, after, max int64, limit int) ([]fleet.Recipient, error) {
+func (s *Store) AudiencePeople(ctx context.Context, scope access.Scope, a fleet.Audience, want *fleet.Details, after, max int64, limit int) ([]fleet.Recipient, error) {
+	read := personReader(want)
 	return s.windows(ctx, a, after, max, limit, func(tx Tx, after, max int64, limit int) ([]fleet.Recipient, error) {
 		c, err := s.compile(ctx, tx, scope, a, true)
 		if err != nil {
 			return nil, err
 		}
-		text := c.with + `SELECT ` + userColumns + ` FROM users u WHERE ` + c.person +
+		text := c.with + `SELECT ` + read.columns() + ` FROM users u WHERE ` + c.person +
 			fmt.Sprintf(" AND u.key > %d AND u.key <= %d ORDER BY u.key LIMIT %d", after, max, limit)
 		rows, err := tx.Query(ctx, text, c.args...)
-		return all(rows, err, func(r Row) (fleet.Recipient, error) {
-			u, err := scanUser(r)
-			return fleet.Recipient{User: &u}, err
-		})
+		return all(rows, err, read.scanPerson)
 	}, func(r fleet.Recipient) int64 { return r.User.Key })
 }
 
@@ -372,32 +371,6 @@ func (s *Store) windows(ctx context.Context, a fleet.Audience, after, max int64,
 		after = end
 	}
 	return list, nil
-}
-
-const recipientUserColumns = `COALESCE(u.username, ''), COALESCE(u.domain, ''), COALESCE(u.display_name, ''), COALESCE(u.given_name, ''),
-	COALESCE(u.surname, ''), COALESCE(u.mail, ''), COALESCE(u.mobile, ''), COALESCE(u.language, ''), COALESCE(u.properties, '{}')`
-
-func scanRecipient(row Row) (fleet.Recipient, error) {
-	d, u := new(deviceRow), new(userRow)
-	fields := append(d.fields(), &u.Key, &u.Username, &u.Domain, &u.DisplayName, &u.GivenName, &u.Surname, &u.Mail, &u.Mobile, &u.Language, &u.properties)
-	if err := row.Scan(fields...); err != nil {
-		return fleet.Recipient{}, err
-	}
-	device, err := d.device()
-	if err != nil {
-		return fleet.Recipient{}, err
-	}
-	r := fleet.Recipient{Device: &device}
-	if t := device.Push; t != nil {
-		r.Token = &fleet.TokenRoute{Provider: t.Provider, App: t.App, Environment: t.Environment, State: t.State}
-	}
-	if u.Key == 0 {
-		return r, nil
-	}
-	u.ID = device.User
-	user, err := u.user()
-	r.User = &user
-	return r, err
 }
 
 // HighestKeys are the keys that an expansion goes up to: who comes later was not meant.

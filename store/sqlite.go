@@ -146,7 +146,7 @@ func (sqliteDialect) insertMany(ctx context.Context, tx Tx, table string, column
 		return err
 	}
 	args[0] = text
-	query := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM json_each($1)", table, strings.Join(columns, ", "), strings.Join(picks, ", "))
+	query := fmt.Sprintf("INSERT OR FAIL INTO %s (%s) SELECT %s FROM json_each($1)", table, strings.Join(columns, ", "), strings.Join(picks, ", "))
 	_, err = tx.Exec(ctx, query, args...)
 	return err
 }

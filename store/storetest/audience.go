@@ -176,7 +176,7 @@ func expand(t *testing.T, s *store.Store, a fleet.Audience) (e expanded) {
 		t.Fatal(err)
 	}
 	for after := int64(0); ; {
-		page, err := s.AudienceDevices(t.Context(), everything, a, after, maxDevice, 2)
+		page, err := s.AudienceDevices(t.Context(), everything, a, nil, after, maxDevice, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +188,7 @@ func expand(t *testing.T, s *store.Store, a fleet.Audience) (e expanded) {
 		}
 	}
 	for after := int64(0); ; {
-		page, err := s.AudiencePeople(t.Context(), everything, a, after, maxUser, 2)
+		page, err := s.AudiencePeople(t.Context(), everything, a, nil, after, maxUser, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +279,7 @@ func testAudiencePages(t *testing.T, open opener) {
 		t.Fatal(err)
 	}
 	t.Run("a recipient is whole", func(t *testing.T) {
-		list, err := s.AudienceDevices(ctx, everything, fleet.Audience{All: true}, 0, maxDevice, 100)
+		list, err := s.AudienceDevices(ctx, everything, fleet.Audience{All: true}, nil, 0, maxDevice, 100)
 		if err != nil || len(list) != 5 {
 			t.Fatal(list, err)
 		}
@@ -295,7 +295,7 @@ func testAudiencePages(t *testing.T, open opener) {
 		if kiosk.User != nil || kiosk.Token != nil {
 			t.Errorf("the kiosk has the user %v and the token %v", kiosk.User, kiosk.Token)
 		}
-		people, err := s.AudiencePeople(ctx, everything, fleet.Audience{All: true}, 0, maxUser, 100)
+		people, err := s.AudiencePeople(ctx, everything, fleet.Audience{All: true}, nil, 0, maxUser, 100)
 		if err != nil || len(people) != 3 {
 			t.Fatal(people, err)
 		}
@@ -307,11 +307,11 @@ func testAudiencePages(t *testing.T, open opener) {
 		putUser(t, s, fleet.User{ID: "late"})
 		putDevice(t, s, device("late", func(d *fleet.Device) { d.User = "late" }))
 		for _, a := range []fleet.Audience{{All: true}, {DeviceIDs: ids("late", "phone")}} {
-			devices, err := s.AudienceDevices(ctx, everything, a, 0, maxDevice, 100)
+			devices, err := s.AudienceDevices(ctx, everything, a, nil, 0, maxDevice, 100)
 			if err != nil || devices[len(devices)-1].Device.ID == "late" {
 				t.Errorf("devices of %+v: %v", a, err)
 			}
-			people, err := s.AudiencePeople(ctx, everything, a, 0, maxUser, 100)
+			people, err := s.AudiencePeople(ctx, everything, a, nil, 0, maxUser, 100)
 			if err != nil || people[len(people)-1].User.ID == "late" {
 				t.Errorf("people of %+v: %v", a, err)
 			}
@@ -367,7 +367,7 @@ func testLargeGroups(t *testing.T, open opener) {
 	if got := expand(t, s, narrowed); !slices.Equal(got.devices, ids("phone", "loud")) || !slices.Equal(got.people, people("ana", "crowd-7")) {
 		t.Errorf("narrowed: %v, %v", got.devices, got.people)
 	}
-	page, err := s.AudiencePeople(t.Context(), everything, fleet.Audience{Groups: []string{"Crowd"}}, 0, 1<<40, 100)
+	page, err := s.AudiencePeople(t.Context(), everything, fleet.Audience{Groups: []string{"Crowd"}}, nil, 0, 1<<40, 100)
 	if err != nil || len(page) != 100 || page[0].User.ID != "crowd-0" {
 		t.Errorf("a page of %d, %v", len(page), err)
 	}
