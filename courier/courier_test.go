@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +40,14 @@ type house struct {
 	peers   *peers
 	clock   *clock
 	logs    *logs
+	dice    atomic.Bool // really at random; else always the middle
+}
+
+func (h *house) roll() float64 {
+	if h.dice.Load() {
+		return rand.Float64()
+	}
+	return 0.5
 }
 
 // logs keeps what the courier and the job engine said, to be shown when a test fails.
@@ -97,7 +107,7 @@ func newHouse(t *testing.T, url string) *house {
 	h.must(h.store.UseKeys(ctx, seal.New()))
 	h.engine = jobs.New(h.store, jobs.Options{Work: true, Logger: logger})
 	h.courier = courier.New(h.store, h.engine, courier.Options{
-		Logger: logger, Providers: providers, Now: h.clock.Now, Tick: 20 * time.Millisecond, Random: func() float64 { return 0.5 },
+		Logger: logger, Providers: providers, Now: h.clock.Now, Tick: 20 * time.Millisecond, Random: h.roll,
 	})
 	jobs.Work(h.engine, nil, h.courier.Expand)
 	jobs.Work(h.engine, nil, h.courier.Dispatch)

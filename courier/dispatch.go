@@ -137,7 +137,7 @@ func (c *Courier) Probe(ctx context.Context, args ProbeArgs, running Running) er
 	}
 	var parcels []Parcel
 	if server.Active {
-		if parcels, err = c.store.Waiting(ctx, server.Key); err != nil {
+		if parcels, err = c.store.Waiting(ctx, server.Key, probeChoice); err != nil {
 			return fmt.Errorf("reading a message to probe with: %w", err)
 		}
 	}
@@ -145,8 +145,13 @@ func (c *Courier) Probe(ctx context.Context, args ProbeArgs, running Running) er
 		return errors.Join(c.store.ResumeServer(ctx, server.ID), c.store.Complete(ctx, running))
 	}
 	server.streak.Reset()
-	return c.carry(ctx, server, parcels, running, nil)
+	chosen := int(c.options.Random() * float64(len(parcels)))
+	return c.carry(ctx, server, parcels[chosen:chosen+1], running, nil)
 }
+
+// probeChoice is how many messages a probe is chosen from, at random: one whose own answer looks like the server's
+// trouble must not keep the server paused.
+const probeChoice = 50
 
 // soon is how far away a turn at a rated server may be for its batch to wait for it.
 const soon = 2 * time.Second

@@ -454,3 +454,22 @@ func TestCleanUpDeletesWhatIsOld(t *testing.T) {
 		h.count(old, message.SMTP, message.Sent, 2) // the counts stay
 	})
 }
+
+func TestMessageThatLooksLikeTheServersTroubleDoesNotKeepItPaused(t *testing.T) {
+	onBoth(t, func(h *house) {
+		server := h.server("apns", "Push")
+		h.people(9)
+		h.dice.Store(true)
+		poison := strings.Repeat("0", 63) + "1"
+		h.peers.answer("*", failing(message.WholeServer, message.Throttled, "Too many"))
+		n := h.send(push("Hello ${device.name}"), everyone)
+		h.paused(server)
+		h.peers.answer("*", message.Accept("ok"))
+		h.peers.answer(poison, failing(message.WholeServer, message.Throttled, "Too many"))
+		n = h.until(n, "the others are sent", func(n message.Notification) bool {
+			h.clock.advance(time.Second)
+			return n.Counts[message.Push][message.Sent] == 8
+		})
+		h.count(n, message.Push, message.Queued, 1)
+	})
+}

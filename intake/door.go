@@ -52,6 +52,7 @@ type Store interface {
 	// PutNotification stores a notification, its first jobs and the answer to a request that may come again. replayed
 	// means that an equal request was faster, and nothing was stored.
 	PutNotification(ctx context.Context, n message.Notification, jobs func(key int64) []courier.Job, once *Idempotency) (stored message.Notification, replayed bool, err error)
+	Notification(ctx context.Context, scope access.Scope, id message.NotificationID) (message.Notification, error)
 	CancelNotification(ctx context.Context, scope access.Scope, id message.NotificationID) error
 	RetryNotification(ctx context.Context, scope access.Scope, id message.NotificationID, states []message.State, c message.Channel) (int64, error)
 

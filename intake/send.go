@@ -190,14 +190,34 @@ func (d *Door) reach(ctx context.Context, actor access.Actor, a fleet.Audience) 
 	return reach, nil
 }
 
-// Cancel stops what has not left yet.
+// Cancel stops what has not left yet. It returns when nothing waits any more, or after a moment when there is so much of
+// it that cancelling goes on by itself: whoever asked then sees counts that say what happened.
 func (d *Door) Cancel(ctx context.Context, actor access.Actor, id message.NotificationID) error {
-	err := d.store.CancelNotification(ctx, actor.Scope, id)
-	if err == nil {
-		d.options.Logger.Info("notification cancelled", "notification", id, "by", actor.Name)
+	if err := d.store.CancelNotification(ctx, actor.Scope, id); err != nil {
+		return err
 	}
-	return err
+	d.options.Logger.Info("notification cancelled", "notification", id, "by", actor.Name)
+	ctx, stop := context.WithTimeout(ctx, cancelMoment)
+	defer stop()
+	look := time.NewTicker(cancelLook)
+	defer look.Stop()
+	for {
+		n, err := d.store.Notification(ctx, actor.Scope, id)
+		if err != nil || n.Counts.In(message.Queued) == 0 {
+			return nil // it is cancelled, whatever can be seen of it now
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+		}
+	}
 }
+
+const (
+	cancelMoment = 2 * time.Second
+	cancelLook   = 20 * time.Millisecond
+)
 
 // Retry queues failed or unknown deliveries again and returns how many there are. channel nil = all.
 func (d *Door) Retry(ctx context.Context, actor access.Actor, id message.NotificationID, states []message.State, c *message.Channel) (int64, error) {

@@ -27,33 +27,22 @@ func (s *Store) ReleaseJobsOf(ctx context.Context, id string) error {
 	})
 }
 
+// hurry wakes the batches of a queue that went to sleep when its server was paused: it is not any more.
+func hurry(ctx context.Context, tx Tx, queue string) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE river_job SET state = 'available', scheduled_at = CURRENT_TIMESTAMP
+		WHERE state = 'scheduled' AND queue = $1`, queue)
+	return err
+}
+
 // hurryMoves wakes batches that wait for a server which can do what theirs did: now there is one.
 func hurryMoves(ctx context.Context, tx Tx, v channel.Server) error {
 	_, err := tx.Exec(ctx, `
-		UPDATE river_job SET scheduled_at = CURRENT_TIMESTAMP
+		UPDATE river_job SET state = 'available', scheduled_at = CURRENT_TIMESTAMP
 		WHERE state = 'scheduled' AND queue IN (
 			SELECT 'server-' || id FROM servers WHERE kind = $1 AND app = $2 AND environment = $3 AND NOT active)`,
 		v.Kind, v.Route.App, v.Route.Environment)
 	return err
-}
-
-// QueueDepth is how many jobs of a queue wait, and since when the oldest could run.
-type QueueDepth struct {
-	Queue string
-	Jobs  int64
-}
-
-// QueueDepths counts the jobs that could run now, by queue.
-func (s *Store) QueueDepths(ctx context.Context) (list []QueueDepth, err error) {
-	err = s.Read(ctx, func(tx Tx) error {
-		rows, err := tx.Query(ctx, `SELECT queue, COUNT(*) FROM river_job WHERE state = 'available' GROUP BY queue`)
-		list, err = all(rows, err, func(r Row) (d QueueDepth, err error) {
-			err = r.Scan(&d.Queue, &d.Jobs)
-			return d, err
-		})
-		return err
-	})
-	return list, err
 }
 
 // Exclusive runs do on one node at a time (PostgreSQL: an advisory lock). On SQLite there is only one.

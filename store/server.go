@@ -245,6 +245,9 @@ func (s *Store) resumeServer(ctx context.Context, tx Tx, id string) error {
 	if err != nil {
 		return err
 	}
+	if err := hurry(ctx, tx, courier.QueueOf(id)); err != nil {
+		return err
+	}
 	return s.jobs.ResumeQueue(ctx, tx, courier.QueueOf(id))
 }
 
