@@ -15,10 +15,11 @@ type conn struct {
 	heard   atomic.Int64 // when it last answered, in Unix nanoseconds
 }
 
-// Warmth of a connection: cold → trying → warm.
+// Warmth of a connection: cold → trying → warm. A try that takes too long is late; it may still end well.
 const (
 	cold   = iota // nobody has been answered yet
 	trying        // its first request is on the way
+	late          // that one is not answered in good time
 	warm
 )
 
@@ -41,14 +42,24 @@ func (c *conn) unreserve() { c.cc.Release() }
 
 // settle ends the try of a cold connection.
 func (c *conn) settle(welcome bool) {
+	var end int32 = cold
 	if welcome {
-		c.warmth.CompareAndSwap(trying, warm)
-		return
+		end = warm
 	}
-	c.warmth.CompareAndSwap(trying, cold)
+	_ = c.warmth.CompareAndSwap(trying, end) || c.warmth.CompareAndSwap(late, end)
 }
 
-func (c *conn) warming() bool { return c.warmth.Load() != warm && c.cc.Err() == nil }
+// warming reports whether the connection will soon be warm, as far as anyone can tell.
+func (c *conn) warming() bool {
+	warmth := c.warmth.Load()
+	return (warmth == cold || warmth == trying) && c.cc.Err() == nil
+}
+
+// late reports whether the connection's first request hangs.
+func (c *conn) late() bool { return c.warmth.Load() == late }
+
+// hopeful reports whether those who wait may expect a stream of the connection.
+func (c *conn) hopeful() bool { return !c.late() }
 
 // spent reports whether nothing runs on the connection and nothing can: it is closed, or was told to go away.
 func (c *conn) spent() bool {

@@ -4,7 +4,9 @@
 // whenever they are busy. So a Pool counts streams exactly: a request takes a free stream of a connection that is there,
 // or waits for one; only when all are taken does the pool open one more connection, one at a time, up to its limit. A
 // new connection carries a single request until that was answered: by then the host has said how many streams it
-// allows, and has accepted the credential.
+// allows, and has accepted the credential. When that answer does not come in good time, the next request goes alone on
+// another new connection, so that one that hangs does not hold up the rest; after a few connections in a row without a
+// word the pool waits until those requests have ended.
 //
 // A request that certainly was not acted upon (its connection broke before it was written, or the host refused the
 // stream) goes again on another connection, and nobody hears of it. One that may have been acted upon does not: its
@@ -26,8 +28,9 @@ import (
 
 // Options are for hosts with habits of their own, and for tests; the zero value is for everybody else.
 type Options struct {
-	Most   int           // connections; 0 = 8
-	Answer time.Duration // how long an answer may take; 0 = 30 s
+	Most    int           // connections; 0 = 8
+	Answer  time.Duration // how long an answer may take; 0 = 30 s
+	Welcome time.Duration // how long a new connection's first answer may take before another is tried; 0 = 2 s
 
 	// OneTimeHeaders says that most of what a request's headers hold never comes again. Then none are remembered for
 	// later requests (HPACK's dynamic table): they would only push each other out, at a seventh of the whole cost.
@@ -48,6 +51,7 @@ type Pool struct {
 	transport *http.Transport
 	most      int
 	answer    time.Duration
+	welcome   time.Duration
 
 	conns   atomic.Pointer[[]*conn] // never changed in place, so that a request finds its stream without a lock
 	waiting atomic.Int32            // len(waiters)
@@ -55,11 +59,12 @@ type Pool struct {
 	dialled atomic.Int64
 
 	fruitless atomic.Int32 // connections in a row on which nothing was answered
+	hung      atomic.Int32 // connections in a row whose first request hung
 
 	mu        sync.Mutex
 	waiters   list.List // of chan grant, longest wait first
 	dialing   bool
-	notBefore time.Time // of the next dial, while there are other connections
+	notBefore time.Time // of the next dial, while other connections serve
 }
 
 // grant ends a wait: with a stream, or with the reason why there is none.
@@ -72,12 +77,15 @@ type grant struct {
 func New(endpoint channel.Endpoint, dialer channel.Dialer, o Options) *Pool {
 	dialer.TLS = dialer.TLS.Clone()
 	dialer.TLS.NextProtos = []string{"h2"}
-	p := &Pool{endpoint: endpoint, most: 8, answer: 30 * time.Second}
+	p := &Pool{endpoint: endpoint, most: 8, answer: 30 * time.Second, welcome: 2 * time.Second}
 	if o.Most > 0 {
 		p.most = o.Most
 	}
 	if o.Answer > 0 {
 		p.answer = o.Answer
+	}
+	if o.Welcome > 0 {
+		p.welcome = o.Welcome
 	}
 	p.transport = &http.Transport{
 		DialTLSContext:     dialer.DialTLS,
@@ -213,11 +221,18 @@ func (p *Pool) grow() {
 	conns := *p.conns.Load()
 	switch {
 	case p.dialing, p.waiters.Len() == 0, len(conns) >= p.most, slices.ContainsFunc(conns, (*conn).warming):
-	case len(conns) > 0 && time.Now().Before(p.notBefore):
+	case p.hopeless(conns):
+	case slices.ContainsFunc(conns, (*conn).hopeful) && time.Now().Before(p.notBefore):
 	default:
 		p.dialing = true
 		go p.dial()
 	}
+}
+
+// hopeless reports whether one more connection would only make one more request hang: the last few brought no answer,
+// and some of them still wait for it.
+func (p *Pool) hopeless(conns []*conn) bool {
+	return p.hung.Load() >= fruitless && slices.ContainsFunc(conns, (*conn).late)
 }
 
 // sweep drops connections that were told to go away (GOAWAY) and that nobody closes.
@@ -259,7 +274,7 @@ func (p *Pool) dialFailed(err error) {
 	defer p.mu.Unlock()
 	p.dialing = false
 	p.notBefore = time.Now().Add(redialAfter)
-	if len(*p.conns.Load()) > 0 {
+	if slices.ContainsFunc(*p.conns.Load(), (*conn).hopeful) {
 		return
 	}
 	for turn := p.nextLocked(); turn != nil; turn = p.nextLocked() {
@@ -282,6 +297,17 @@ func (p *Pool) finish(c *conn, welcome bool) {
 		p.drop(c)
 	}
 	p.serve()
+}
+
+// watch ends the patience with a connection whose first request hangs: the next one in the queue tries another. The
+// result ends the watch.
+func (p *Pool) watch(c *conn) (stop func() bool) {
+	return time.AfterFunc(p.welcome, func() {
+		if c.warmth.CompareAndSwap(trying, late) {
+			p.hung.Add(1)
+			p.serve()
+		}
+	}).Stop
 }
 
 // retire stops using a connection for new requests; those on it finish.

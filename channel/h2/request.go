@@ -67,6 +67,9 @@ func (p *Pool) Do(ctx context.Context, r Request) (Answer, *message.Failure) {
 // send does one try. again says that the host certainly did not act upon the request.
 func (p *Pool) send(c *conn, r Request) (a Answer, failure *message.Failure, again bool) {
 	start := time.Now()
+	if c.warmth.Load() == trying { // then nobody else is on it
+		defer p.watch(c)()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.answer)
 	defer cancel()
 	body := &body{rest: r.Body}
@@ -86,6 +89,9 @@ func (p *Pool) heard(c *conn) {
 	c.heard.Store(time.Now().UnixNano())
 	if p.fruitless.Load() != 0 {
 		p.fruitless.Store(0)
+	}
+	if p.hung.Load() != 0 {
+		p.hung.Store(0)
 	}
 }
 
