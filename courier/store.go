@@ -42,8 +42,8 @@ type Store interface {
 	Reserve(ctx context.Context, server int64, n int, perSecond float64, soon time.Duration) (wait time.Duration, err error)
 	// Due reads deliveries of a server whose next attempt has come, the longest waiting first.
 	Due(ctx context.Context, server int64, now time.Time, limit int) ([]Parcel, error)
-	// Waiting reads one delivery of a server that no batch works on, to probe the server with.
-	Waiting(ctx context.Context, server int64) ([]Parcel, error)
+	// Waiting reads some deliveries of a server that no batch works on, to probe the server with one.
+	Waiting(ctx context.Context, server int64, limit int) ([]Parcel, error)
 	SaveResults(ctx context.Context, r Results) error
 	// MoveBatch and MoveDue give deliveries of a server that is no longer active to another. They report how many.
 	MoveBatch(ctx context.Context, m Move) error

@@ -121,11 +121,11 @@ func (s *Store) Due(ctx context.Context, server int64, now time.Time, limit int)
 		ORDER BY d.due_at LIMIT $4`, server, ms(now), limit)
 }
 
-// Waiting reads one delivery of a paused server: the one that waited longest for its next attempt, else any.
-func (s *Store) Waiting(ctx context.Context, server int64) ([]courier.Parcel, error) {
+// Waiting reads some deliveries of a paused server, the one that waited longest for its next attempt first.
+func (s *Store) Waiting(ctx context.Context, server int64, limit int) ([]courier.Parcel, error) {
 	return s.parcels(ctx, `
 		WHERE d.server = $2 AND d.state = 1 AND (d.due_at = 0 OR d.due_at <= $3)
-		ORDER BY d.due_at DESC LIMIT 1`, server, ms(s.now()))
+		ORDER BY d.due_at DESC LIMIT $4`, server, ms(s.now()), limit)
 }
 
 func (s *Store) parcels(ctx context.Context, where string, args ...any) (list []courier.Parcel, err error) {
