@@ -3,6 +3,7 @@ package courier_test
 import (
 	"testing"
 
+	"heliograph/access"
 	"heliograph/channel"
 	"heliograph/message"
 )
@@ -20,7 +21,7 @@ func TestReceiptsThatComeBeforeTheAnswer(t *testing.T) {
 		}
 		receipt := func(number string, s message.State, r message.Reason) {
 			d := h.only(n, number)
-			h.must(h.store.SaveReceipt(h.Context(), server.Key, channel.Receipt{Delivery: d.ID, State: s, Reason: r}))
+			h.must(h.store.SaveReceipt(h.Context(), server.Key, channel.Receipt{Delivery: d.ID, State: s, Reason: r, Detail: "As the network says", Answer: "failed 4"}))
 		}
 		receipt("+33612345000", message.Delivered, "")
 		receipt("+33612345001", message.Failed, message.NumberBarred)
@@ -31,6 +32,11 @@ func TestReceiptsThatComeBeforeTheAnswer(t *testing.T) {
 		h.count(n, message.SMS, message.Failed, 1)
 		if d := h.only(n, "+33612345001"); d.Reason != message.NumberBarred || d.ProviderID == "" || d.Attempts != 1 {
 			h.Errorf("failed: %+v", d.Delivery)
+		}
+		_, attempts, err := h.store.Delivery(h.Context(), access.Everything, h.only(n, "+33612345001").ID)
+		h.must(err)
+		if len(attempts) != 1 || attempts[0].Answer != "failed 4" || attempts[0].Server != "Gateway" || attempts[0].Reason != message.NumberBarred {
+			h.Errorf("its attempts: %+v", attempts)
 		}
 		if n.Counts.Total() != 4 {
 			h.Errorf("counts %v", n.Counts)

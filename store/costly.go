@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"heliograph/channel"
+	"heliograph/courier"
 	"heliograph/message"
 )
 
@@ -86,8 +87,8 @@ func (s *Store) Reserve(ctx context.Context, server int64, n int, perSecond floa
 func (s *Store) SaveReceipt(ctx context.Context, server int64, r channel.Receipt) error {
 	return s.Write(ctx, func(tx Tx) error {
 		var d message.Delivery
-		err := tx.QueryRow(ctx, `SELECT notification, channel, state FROM deliveries WHERE id = $1 AND server = $2`+s.lockRows(),
-			int64(r.Delivery), server).Scan(&d.Notification, &d.Channel, &d.State)
+		err := tx.QueryRow(ctx, `SELECT notification, channel, state, address FROM deliveries WHERE id = $1 AND server = $2`+s.lockRows(),
+			int64(r.Delivery), server).Scan(&d.Notification, &d.Channel, &d.State, &d.Address)
 		if err != nil {
 			return notFound(err)
 		}
@@ -100,8 +101,25 @@ func (s *Store) SaveReceipt(ctx context.Context, server int64, r channel.Receipt
 		if err != nil {
 			return err
 		}
+		if err := s.reportFailure(ctx, tx, server, d, r, now); err != nil {
+			return err
+		}
 		counts := newTally()
 		counts.move(d.Notification, d.Channel, d.State, r.State)
 		return s.settle(ctx, tx, counts, now)
 	})
+}
+
+// reportFailure keeps the service's words of what it could not deliver, as it keeps those of its answers.
+func (s *Store) reportFailure(ctx context.Context, tx Tx, server int64, d message.Delivery, r channel.Receipt, now time.Time) error {
+	if r.State != message.Failed {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO attempts (delivery, at, server, reason, answer, detail) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), name, $4, $5, $6 FROM servers WHERE key = $3`,
+		int64(r.Delivery), ms(now), server, string(r.Reason), r.Answer, r.Detail)
+	if err != nil || r.Reason != message.NumberBarred {
+		return err
+	}
+	return s.mark(ctx, tx, courier.Result{Delivery: d, Mark: r.Reason, Detail: r.Detail}, now)
 }
