@@ -1,13 +1,17 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"heliograph/channel"
 	"heliograph/channel/vonage"
 	"heliograph/intake"
+	"heliograph/internal/browsertest"
 )
 
 func (f *fixture) gateway(i int) *vonage.Settings {
@@ -137,4 +141,80 @@ func TestSMSGatewayIsTested(t *testing.T) {
 	if got := page.one(t, ".problem-list").words(); !strings.Contains(got, "Mobile number is not a telephone number") {
 		t.Errorf("it says %q", got)
 	}
+}
+
+// TestSMSGatewayInABrowser adds a gateway, tests it, makes another active and deletes it, as a person would.
+func TestSMSGatewayInABrowser(t *testing.T) {
+	f := signedIn(t)
+	f.servers.report = channel.Report{OK: true, Steps: []channel.Step{{Name: "number", OK: true}}}
+	ctx := browsertest.New(t)
+	messages := chromedp.Console(ctx)
+	do := func(actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(ctx, shotTime)
+		defer cancel()
+		if err := chromedp.Do(ctx, actions...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type css = chromedp.CSS
+	if err := browsertest.View(ctx, 1280, 1000, false); err != nil {
+		t.Fatal(err)
+	}
+	add := func(name string) {
+		t.Helper()
+		do(chromedp.Navigate(f.url+"/enter/let-me-in?next=/settings/servers"),
+			chromedp.Click(css(".nothing a[href$='kind=sms'], .drop summary")))
+		if len(f.servers.list) > 0 {
+			do(chromedp.Click(css(".drop-menu a[href$='kind=sms']")))
+		}
+		do(chromedp.WaitVisible(css("#secret")),
+			chromedp.SendKeys(css("#name"), name), chromedp.SendKeys(css("#key"), "abcd1234"), chromedp.SendKeys(css("#secret"), "hush-hush"))
+	}
+
+	add("First")
+	do(chromedp.Click(css("#https")), chromedp.WaitVisible(css(".risk")), // the warning comes at once,
+		chromedp.Click(css("#https")), chromedp.WaitNotVisible(css(".risk")), // and goes
+		chromedp.Click(css(".form-foot button[popovertarget=test]")), chromedp.WaitVisible(css("#to")),
+		chromedp.SendKeys(css("#to"), "+1 202 555 0123\r"), chromedp.WaitVisible(css("#test-result .steps-list")),
+		chromedp.Click(css("#test button[popovertargetaction=hide]")),
+		chromedp.Click(css(".form-foot button.btn-primary")), chromedp.WaitVisible(css(".flash")))
+	if f.servers.to != "+1 202 555 0123" || f.gateway(0).Secret != "hush-hush" || f.gateway(0).Country != "+93" || !f.gateway(0).HTTPS {
+		t.Errorf("tested with %q, stored %+v", f.servers.to, f.gateway(0))
+	}
+	add("Second")
+	do(chromedp.Click(css(".form-foot button.btn-primary")), chromedp.WaitVisible(css("button[popovertarget=activate-server-1]")),
+		chromedp.Click(css("button[popovertarget=activate-server-1]")),
+		chromedp.Click(css("#activate-server-1 button[type=submit]")), chromedp.WaitVisible(css("button[popovertarget=activate-server-0]")))
+	if f.servers.list[0].Active || !f.servers.list[1].Active {
+		t.Error("the second is not the active one")
+	}
+	do(chromedp.Click(css("button[popovertarget=delete-server-1]")),
+		chromedp.Click(css("#delete-server-1 button[type=submit]")), chromedp.WaitNotPresent(css("a[href$='server-1']")))
+	if len(f.servers.list) != 1 {
+		t.Errorf("%d servers are left", len(f.servers.list))
+	}
+	wantQuiet(ctx, t, messages)
+}
+
+// TestTextIsMeasuredWhileItIsWritten: the count follows the keys.
+func TestTextIsMeasuredWhileItIsWritten(t *testing.T) {
+	h := newHouse(t)
+	h.servers("sms")
+	h.device("a")
+	ctx := browsertest.New(t)
+	messages := chromedp.Console(ctx)
+	ctx, cancel := context.WithTimeout(ctx, shotTime)
+	defer cancel()
+	size := func(want string) chromedp.Action[chromedp.Void] {
+		return chromedp.WaitVisible(chromedp.Search("//*[@id='sms-size']/p[contains(., '" + want + "')]"))
+	}
+	h.must(browsertest.View(ctx, 1280, 1000, false))
+	h.must(chromedp.Do(ctx,
+		chromedp.Navigate(h.url+"/enter/let-me-in?next=/notify"),
+		chromedp.Click(chromedp.CSS("#sms")), chromedp.WaitVisible(chromedp.CSS("#sms_message")), size("0 characters"),
+		chromedp.SendKeys(chromedp.CSS("#sms_message"), "Hello"), size("5 characters · 1 SMS · 155 more fit"),
+		chromedp.SendKeys(chromedp.CSS("#sms_message"), " ✓"), size("7 characters · 1 SMS · 63 more fit"),
+	))
+	wantQuiet(ctx, t, messages)
 }
