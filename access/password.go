@@ -86,7 +86,7 @@ func NewPasswords(atOnce int) *Passwords { return NewPasswordsOf(atOnce, passwor
 // NewPasswordsOf is NewPasswords with hashes that take so many KiB: for machines that have little memory, and for tests.
 func NewPasswordsOf(atOnce int, memory uint32) *Passwords {
 	p := &Passwords{turns: make(chan struct{}, max(1, atOnce)), memory: memory}
-	p.absent = p.hash(rand.Text())
+	p.absent = p.form(randomBytes(passwordSaltSize), randomBytes(passwordKeySize)) // what no password has
 	return p
 }
 
@@ -129,11 +129,19 @@ func (p *Passwords) enter(ctx context.Context) (leave func(), err error) {
 }
 
 func (p *Passwords) hash(password string) string {
-	salt := make([]byte, passwordSaltSize)
-	_, _ = rand.Read(salt) // never fails
-	key := argon2.IDKey([]byte(password), salt, passwordTime, p.memory, passwordThreads, passwordKeySize)
+	salt := randomBytes(passwordSaltSize)
+	return p.form(salt, argon2.IDKey([]byte(password), salt, passwordTime, p.memory, passwordThreads, passwordKeySize))
+}
+
+func (p *Passwords) form(salt, key []byte) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, passwordTime, passwordThreads,
 		phc.EncodeToString(salt), phc.EncodeToString(key))
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return b
 }
 
 var phc = base64.RawStdEncoding

@@ -107,9 +107,19 @@ func (s *sender) send(ctx context.Context, c content, n int, expanding bool) (ti
 	return end.Sub(start), made.check(n, expanding)
 }
 
-// wait looks again and again, as seldom as the size allows: looking is work too.
+// interval is how long to wait between two looks, for looking is work too. The end of an expansion is seen by looking
+// alone; that of a notification is written down.
+func interval(n int, expanding bool) time.Duration {
+	const often, seldom = 10 * time.Millisecond, 250 * time.Millisecond
+	if !expanding {
+		return seldom
+	}
+	return min(max(time.Duration(n)*time.Microsecond, often), seldom)
+}
+
+// wait looks again and again until the notification came to its end.
 func (s *sender) wait(ctx context.Context, id string, n int, expanding bool) (made notification, end time.Time, err error) {
-	tick := time.NewTicker(min(max(time.Duration(n)*time.Microsecond, 10*time.Millisecond), 250*time.Millisecond))
+	tick := time.NewTicker(interval(n, expanding))
 	defer tick.Stop()
 	for {
 		if err := s.call(ctx, http.MethodGet, "/notifications/"+id, nil, &made); err != nil {

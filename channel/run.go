@@ -3,6 +3,7 @@ package channel
 import (
 	"context"
 	"sync"
+	"time"
 
 	"heliograph/message"
 )
@@ -61,43 +62,76 @@ func Troubling(o message.Outcome) bool {
 // zero Outcome; one that is on the wire takes no notice.
 func Each(ctx context.Context, batch []message.Message, width int, send func(context.Context, message.Message) message.Outcome) []message.Outcome {
 	outcomes := make([]message.Outcome, len(batch))
-	var (
-		streak Streak
-		wg     sync.WaitGroup
-		next   = make(chan int)
-	)
+	var streak Streak
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	for range min(width, len(batch)) {
-		wg.Go(func() {
-			for i := range next {
-				outcomes[i] = send(ctx, batch[i])
-				if Stops(&streak, batch[i].ID, outcomes[i]) {
-					stop()
-				}
-			}
-		})
-	}
-	feed(ctx, next, len(batch))
-	wg.Wait()
+	team{width: width, work: func(i int) {
+		outcomes[i] = send(ctx, batch[i])
+		if Stops(&streak, batch[i].ID, outcomes[i]) {
+			stop()
+		}
+	}}.do(ctx, len(batch))
 	return outcomes
+}
+
+// team does numbered work with no more goroutines than it takes: each new one has to grow its stack to what a request
+// needs, which costs as much as a good part of the request. So a quick provider is served by a few, over and over, and
+// a slow one by as many as the width allows.
+type team struct {
+	width int
+	work  func(i int)
+}
+
+// hesitation is how long work waits for somebody to come free before another goroutine is started for it.
+const hesitation = 100 * time.Microsecond
+
+// do does work 0 to n-1 and returns when it is done. It begins with nothing more when ctx ends.
+func (t team) do(ctx context.Context, n int) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	next := make(chan int)
+	defer close(next)
+	wait := time.NewTimer(hesitation)
+	defer wait.Stop()
+	for i, started := 0, 0; i < n && ctx.Err() == nil; i++ {
+		switch {
+		case started == t.width:
+			select {
+			case next <- i:
+			case <-ctx.Done():
+			}
+		case started > 0 && offer(next, i, wait):
+		default:
+			started++
+			wg.Go(func() { t.from(i, next) })
+		}
+	}
+}
+
+// from does one piece of work, and then what comes.
+func (t team) from(i int, next <-chan int) {
+	for more := true; more; i, more = <-next {
+		t.work(i)
+	}
+}
+
+// offer gives work to somebody who is free, or comes free in a moment.
+func offer(next chan<- int, i int, wait *time.Timer) bool {
+	select {
+	case next <- i:
+		return true
+	default:
+	}
+	wait.Reset(hesitation)
+	select {
+	case next <- i:
+		return true
+	case <-wait.C:
+		return false
+	}
 }
 
 // Stops reports whether nothing more should be handed over after this outcome.
 func Stops(streak *Streak, id message.DeliveryID, o message.Outcome) bool {
 	return streak.Add(id, o) || o.Failure != nil && o.Failure.Scope == message.WholeServer
-}
-
-func feed(ctx context.Context, next chan<- int, n int) {
-	defer close(next)
-	for i := range n {
-		if ctx.Err() != nil {
-			return
-		}
-		select {
-		case next <- i:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

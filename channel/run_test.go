@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"heliograph/message"
 )
@@ -161,7 +162,7 @@ func TestEachEndsWithContext(t *testing.T) {
 				return accepted
 			})
 		}()
-		synctest.Wait()
+		time.Sleep(time.Second) // of the bubble's own time: until nobody more is called in
 		cancel()
 		synctest.Wait()
 		close(release)
@@ -175,4 +176,29 @@ func TestEachEndsWithContext(t *testing.T) {
 			t.Errorf("%d handed over, %d accepted, want the 10 that were on the wire", handed.Load(), got)
 		}
 	})
+}
+
+// TestEachCallsInNoMoreThanItTakes: who comes free at once does the next message too, and a slow provider gets the
+// whole width.
+func TestEachCallsInNoMoreThanItTakes(t *testing.T) {
+	for _, c := range []struct {
+		answer time.Duration
+		least  int32
+		most   int32
+	}{{0, 1, 2}, {time.Second, 10, 10}} {
+		synctest.Test(t, func(t *testing.T) {
+			var now, most atomic.Int32
+			Each(t.Context(), batchOf(50), 10, func(context.Context, message.Message) message.Outcome {
+				if n := now.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				time.Sleep(c.answer)
+				now.Add(-1)
+				return accepted
+			})
+			if n := most.Load(); n < c.least || n > c.most {
+				t.Errorf("answers after %v: %d at once, want %d to %d", c.answer, n, c.least, c.most)
+			}
+		})
+	}
 }
