@@ -95,10 +95,11 @@ func valuesText(values []*string) (any, error) {
 	return string(raw), err
 }
 
-const parcelColumns = `d.id, d.notification, d.channel, d.state, COALESCE(d.device_key, 0), COALESCE(d.user_key, 0), d.address,
+// parcelColumns are few, for each costs as much as many a join. gone is 1 for a device that was deleted, 2 for a person.
+const parcelColumns = `d.id, d.notification, d.channel, COALESCE(d.device_key, 0), COALESCE(d.user_key, 0), d.address,
 	d.shared, d.attempts, d.due_at, COALESCE(d.slot_values, ''), COALESCE(d.reason, ''), COALESCE(d.detail, ''),
-	COALESCE(t.token, $1), COALESCE(t.arrived_at, 0), COALESCE(t.state, ''), COALESCE(t.device_key, 0),
-	d.device_key IS NOT NULL AND v.key IS NULL, d.user_key IS NOT NULL AND u.key IS NULL`
+	t.token, COALESCE(t.arrived_at, 0), COALESCE(t.state, ''),
+	CASE WHEN d.device_key IS NOT NULL AND v.key IS NULL THEN 1 WHEN d.user_key IS NOT NULL AND u.key IS NULL THEN 2 ELSE 0 END`
 
 // parcelJoins finds what a message needs beside its delivery. Deliveries outlive the devices and people they were for.
 const parcelJoins = ` FROM deliveries d
@@ -109,28 +110,28 @@ const parcelJoins = ` FROM deliveries d
 // Batch reads the deliveries of a range that wait for their first attempt.
 func (s *Store) Batch(ctx context.Context, args courier.DispatchArgs) ([]courier.Parcel, error) {
 	return s.parcels(ctx, `
-		WHERE d.id BETWEEN $2 AND $3 AND d.state = 1 AND d.due_at = 0
-			AND d.server = (SELECT key FROM servers WHERE id = $4)
+		WHERE d.id BETWEEN $1 AND $2 AND d.state = 1 AND d.due_at = 0
+			AND d.server = (SELECT key FROM servers WHERE id = $3)
 		ORDER BY d.id`, int64(args.First), int64(args.Last), args.Server)
 }
 
 // Due reads deliveries whose next attempt has come, the longest waiting first.
 func (s *Store) Due(ctx context.Context, server int64, now time.Time, limit int) ([]courier.Parcel, error) {
 	return s.parcels(ctx, `
-		WHERE d.server = $2 AND d.state = 1 AND d.due_at > 0 AND d.due_at <= $3
-		ORDER BY d.due_at LIMIT $4`, server, ms(now), limit)
+		WHERE d.server = $1 AND d.state = 1 AND d.due_at > 0 AND d.due_at <= $2
+		ORDER BY d.due_at LIMIT $3`, server, ms(now), limit)
 }
 
 // Waiting reads some deliveries of a paused server, the one that waited longest for its next attempt first.
 func (s *Store) Waiting(ctx context.Context, server int64, limit int) ([]courier.Parcel, error) {
 	return s.parcels(ctx, `
-		WHERE d.server = $2 AND d.state = 1 AND (d.due_at = 0 OR d.due_at <= $3)
-		ORDER BY d.due_at DESC LIMIT $4`, server, ms(s.now()), limit)
+		WHERE d.server = $1 AND d.state = 1 AND (d.due_at = 0 OR d.due_at <= $2)
+		ORDER BY d.due_at DESC LIMIT $3`, server, ms(s.now()), limit)
 }
 
 func (s *Store) parcels(ctx context.Context, where string, args ...any) (list []courier.Parcel, err error) {
 	err = s.Read(ctx, func(tx Tx) error {
-		rows, err := tx.Query(ctx, `SELECT `+parcelColumns+parcelJoins+where, append([]any{[]byte{}}, args...)...)
+		rows, err := tx.Query(ctx, `SELECT `+parcelColumns+parcelJoins+where, args...)
 		list, err = all(rows, err, s.scanParcel)
 		return err
 	})
@@ -139,22 +140,22 @@ func (s *Store) parcels(ctx context.Context, where string, args ...any) (list []
 
 func (s *Store) scanParcel(r Row) (p courier.Parcel, err error) {
 	var (
-		due, arrived, tokenDevice int64
-		values                    string
-		sealed                    []byte
+		due, arrived, gone int64
+		values             string
+		sealed             []byte
 	)
-	err = r.Scan(&p.ID, &p.Notification, &p.Channel, &p.State, &p.Device, &p.User, &p.Address,
-		&p.Shared, &p.Attempts, &due, &values, &p.Reason, &p.Detail,
-		&sealed, &arrived, &p.TokenState, &tokenDevice, &p.LeftDevice, &p.LeftUser)
+	err = r.Scan(&p.ID, &p.Notification, &p.Channel, &p.Device, &p.User, &p.Address,
+		&p.Shared, &p.Attempts, &due, &values, &p.Reason, &p.Detail, &sealed, &arrived, &p.TokenState, &gone)
 	if err != nil {
 		return p, err
 	}
-	p.DueAt, p.Arrived = at(due), at(arrived)
+	p.State, p.DueAt, p.Arrived = message.Queued, at(due), at(arrived)
+	p.LeftDevice, p.LeftUser = gone == 1, gone == 2
 	if values != "" {
 		err = json.Unmarshal([]byte(values), &p.Values)
 	}
 	if err == nil && p.TokenState == fleet.TokenLive {
-		p.Token, err = s.OpenToken(tokenDevice, sealed)
+		p.Token, err = s.OpenToken(p.Device, sealed)
 	}
 	return p, err
 }

@@ -47,11 +47,13 @@ func (s *Store) writeResults(ctx context.Context, tx Tx, r courier.Results) (tal
 			each = append(each, run...)
 			continue
 		}
-		left, err := s.writeRun(ctx, tx, run, r.At, counts)
-		if err != nil {
-			return counts, err
+		for _, part := range named(run) {
+			left, err := s.writeRun(ctx, tx, part, r.At, counts)
+			if err != nil {
+				return counts, err
+			}
+			each = append(each, left...)
 		}
-		each = append(each, left...)
 	}
 	return counts, s.writeEach(ctx, tx, each, r.At, counts)
 }
@@ -77,6 +79,23 @@ func alike(a, b courier.Result) bool {
 	x, y := a.Delivery, b.Delivery
 	return y.ID == x.ID+1 && x.Notification == y.Notification && x.Channel == y.Channel && x.State == y.State &&
 		a.State == b.State && a.Attempts == b.Attempts && a.DueAt.Equal(b.DueAt) && a.Reason == b.Reason && a.Detail == b.Detail
+}
+
+// named cuts a run where the provider's name changes, when that is seldom: all recipients of one mail have the same, and
+// without names that differ there is no JSON to be read.
+func named(run []courier.Result) (parts [][]courier.Result) {
+	start := 0
+	for i := 1; i <= len(run); i++ {
+		if i < len(run) && nameOf(run[i]) == nameOf(run[start]) {
+			continue
+		}
+		parts = append(parts, run[start:i])
+		start = i
+	}
+	if len(parts)*shortRun > len(run) {
+		return [][]courier.Result{run}
+	}
+	return parts
 }
 
 // writeRun updates a run whose deliveries are still in the state in which they were read, by one statement. It returns
