@@ -14,4 +14,4 @@ func TuneMemory() {
 }
 
 // collectAt is how much the heap may grow between two collections, in percent of what is in use.
-const collectAt = 100
+const collectAt = 200

@@ -18,7 +18,7 @@ import (
 type loop func(ctx context.Context, ready sim.Ready, group, n int) error
 
 // loops are the bare clients: what a programmer writes who wants to be quick and may lose everything.
-var loops = map[string]loop{"push": barePush, "smtp": bareMail}
+var loops = map[string]loop{"push": barePush, "smtp": bareMail, "sms": bareText}
 
 // bare runs a loop once and answers with what it used.
 func bare(ctx context.Context, t task, answers *json.Encoder) error {

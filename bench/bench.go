@@ -23,7 +23,7 @@ import (
 
 // Options say what to measure.
 type Options struct {
-	What      string   // push, smtp or expand
+	What      string   // push, smtp, sms or expand
 	Program   []string // how to run this program: its path, and arguments that come first
 	Database  string   // URL of a PostgreSQL server, on which databases are made and dropped; empty = SQLite
 	Sizes     []int    // recipients

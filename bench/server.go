@@ -40,6 +40,9 @@ func putServer(ctx context.Context, a *app.App, t task) error {
 	return nil
 }
 
+// textRate is the highest that can be set: what is measured is us.
+const textRate = 10_000
+
 func settingsOf(kind string, ready sim.Ready) (map[string]any, error) {
 	if kind == "smtp" {
 		host, port, err := net.SplitHostPort(ready.Sims[sim.SMTP])
@@ -52,6 +55,13 @@ func settingsOf(kind string, ready sim.Ready) (map[string]any, error) {
 	ca, err := os.ReadFile(ready.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the simulator's authority: %w", err)
+	}
+	if kind == "sms" {
+		c := ready.Credentials.Vonage
+		return map[string]any{
+			"key": c.Key, "secret": c.Secret, "country": "+33", "sender": "Ward", "rate_per_second": textRate, "rate_per_second_us": textRate,
+			"endpoint": ready.Sims[sim.Vonage], "trusted_ca": string(ca),
+		}, nil
 	}
 	c := ready.Credentials.APNs
 	return map[string]any{

@@ -43,6 +43,13 @@ var subjects = map[string]subject{
 			{"shared", template.Content{SMTP: &template.MailText{Subject: sharedSubject, Message: sharedMail}}, mailGroup},
 		},
 	},
+	"sms": {
+		simulator: sim.Vonage, control: sim.Vonage, server: "sms", bare: "sms", latencies: []int{0, 50},
+		cases: []content{
+			{"personal", template.Content{SMS: &template.SMSText{Message: personalSMS}}, 1},
+			{"shared", template.Content{SMS: &template.SMSText{Message: sharedSMS}}, 1},
+		},
+	},
 	expand: {
 		simulator: sim.APNs, server: "apns",
 		cases: []content{{"personal", template.Content{Push: &template.PushText{Message: personalPush}}, 1}},
@@ -56,6 +63,9 @@ const mailGroup = 100
 const (
 	personalPush = "Hello ${user.givenname}, ${device.name} still runs ${device.SYSTEM_OS_VERSION}. Please update it today: your ward's apps need it."
 	sharedPush   = "Please update your device today: the apps of your ward need it. The service desk helps on every floor until 18:00."
+
+	personalSMS = "Hello ${user.givenname}, please update ${device.name} today."
+	sharedSMS   = "Please update your device today. The service desk helps until 18:00."
 
 	personalSubject = "${user.displayname}, your device needs an update"
 	sharedSubject   = "Your device needs an update"

@@ -12,11 +12,11 @@ import (
 )
 
 type benchCmd struct {
-	What      string `arg:"" help:"push, smtp or expand." enum:"push,smtp,expand"`
+	What      string `arg:"" help:"push, smtp, sms or expand." enum:"push,smtp,sms,expand"`
 	Database  string `help:"URL of a PostgreSQL server, on which databases are made and dropped again. Default: SQLite, in a temporary directory." placeholder:"URL"`
 	Sizes     []int  `help:"Numbers of recipients." default:"10000,100000,1000000"`
 	Runs      int    `help:"How often each case is measured; the median counts." default:"5"`
-	LatencyMS []int  `help:"How long the provider takes for an answer, in milliseconds. Default: 0 and 20 for push, 0 for smtp." name:"latency" placeholder:"MS"`
+	LatencyMS []int  `help:"How long the provider takes for an answer, in milliseconds. Default: 0 and 20 for push, 0 for smtp, 0 and 50 for sms." name:"latency" placeholder:"MS"`
 	Profile   string `help:"Existing directory for processor profiles of the sending processes." type:"existingdir" placeholder:"DIR"`
 }
 

@@ -45,6 +45,7 @@ func (c *serveCmd) Run(ctx context.Context, term terminal, log *slog.Logger) err
 	if err := checkOrigin("--public-url", c.PublicURL); err != nil {
 		return err
 	}
+	app.TuneMemory()
 	a, err := app.New(ctx, app.Options{
 		Database: c.options(), Roles: roles, Listen: c.Listen, ListenMetrics: c.ListenMetrics, PublicURL: c.PublicURL,
 		ReadyFile: c.ReadyFile, Drain: c.Drain, Logger: log, Version: version(),
