@@ -43,7 +43,7 @@ func TestCarrierGateways(t *testing.T) {
 	h.put(carriersPath+"/"+id, object{"carrier": "Contoso", "domain": "x.example", "country": "+44", "ends_on": "2026-03-04"}).is(200).has("status", "closed")
 
 	first := h.get(carriersPath + "?limit=2").is(200)
-	if rest := h.get(carriersPath + "?cursor=" + first.at("next_cursor").(string)).is(200).has("next_cursor", nil); len(rest.ids()) != len(carrier.Known())-1 {
+	if rest := h.get(carriersPath+"?cursor="+first.at("next_cursor").(string)).is(200).has("next_cursor", nil); len(rest.ids()) != len(carrier.Known())-1 {
 		t.Errorf("%d on the second page", len(rest.ids()))
 	}
 	h.del(carriersPath + "/" + id).is(204)

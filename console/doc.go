@@ -12,7 +12,5 @@
 //	text/         everything it says
 //	assets/       style, script, icons, and what others made (vendor/)
 //
-// The *_templ.go files are generated from the *.templ files beside them: go generate ./console
+// The *_templ.go files are generated from the *.templ files beside them: make generate
 package console
-
-//go:generate go run github.com/a-h/templ/cmd/templ generate -path .

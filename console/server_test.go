@@ -200,7 +200,7 @@ func TestServerButtons(t *testing.T) {
 		t.Errorf("tried %v", f.servers.probed)
 	}
 	f.post("/settings/servers/s0/resume", http.StatusOK, "back", "//elsewhere.example.com")
-	page = f.post("/settings/servers/s1/activate", http.StatusOK)
+	f.post("/settings/servers/s1/activate", http.StatusOK)
 	if !f.servers.list[1].Active || f.servers.list[0].Active {
 		t.Error("the other one is not active")
 	}

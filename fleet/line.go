@@ -11,7 +11,6 @@ import (
 type lineReader struct {
 	r    *bufio.Reader
 	line int // of the next byte; the first is 1
-	err  error
 }
 
 // newLineReader skips the byte order mark that some programs write before UTF-8.

@@ -9,7 +9,7 @@ import (
 
 func TestDeliveryIdentity(t *testing.T) {
 	a, b := DeliveryID(1<<41+1), DeliveryID(1<<41+2)
-	if a.UUID() != a.UUID() || a.UUID() == b.UUID() {
+	if first, again := a.UUID(), DeliveryID(1<<41+1).UUID(); first != again || first == b.UUID() {
 		t.Error("a repeat must carry the same UUID, and another delivery another one")
 	}
 	if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(a.UUID()) {

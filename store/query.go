@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -194,18 +193,6 @@ func (q *query) page(p Page, o order, key string) (tail string, err error) {
 		q.where("(%s) %s (%s)", strings.Join(exprs, ", "), sign, strings.Join(values, ", "))
 	}
 	return " ORDER BY " + strings.Join(exprs, direction+", ") + direction + " LIMIT " + strconv.Itoa(p.limit()+1), nil
-}
-
-// after is the key that a page newest first ended with; the highest there is at the beginning.
-func (p Page) after() (int64, error) {
-	if p.Cursor == "" {
-		return math.MaxInt64, nil
-	}
-	c, err := parseCursor(p.Cursor)
-	if err != nil || c.Sort != Newest || c.Ascending || len(c.Values) > 0 {
-		return 0, ErrCursor
-	}
-	return c.Key, nil
 }
 
 // cut takes the row too many off a page and makes the cursor of the next one. last gives the values of a row in the
