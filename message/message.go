@@ -6,6 +6,7 @@ package message
 import (
 	"crypto/sha1" //nolint:gosec // RFC 9562 defines UUIDv5 by SHA-1; nothing here relies on its strength.
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"time"
@@ -33,7 +34,11 @@ var deliverySpace = [16]byte{0x68, 0x65, 0x6c, 0x69, 0x6f, 0x67, 0x4d, 0x72, 0x8
 // UUID is the delivery's UUIDv5, used as apns-id: a repeat of the same delivery carries the same one.
 func (id DeliveryID) UUID() string {
 	u := id.uuid()
-	return fmt.Sprintf("%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
+	text := hex.AppendEncode(make([]byte, 0, 36), u[0:4])
+	for _, part := range [][]byte{u[4:6], u[6:8], u[8:10], u[10:16]} {
+		text = hex.AppendEncode(append(text, '-'), part)
+	}
+	return string(text)
 }
 
 // Topic is the same identity where only 32 base64url characters fit (Web Push Topic, RFC 8030 section 5.4).

@@ -81,37 +81,48 @@ func alike(a, b courier.Result) bool {
 		a.State == b.State && a.Attempts == b.Attempts && a.DueAt.Equal(b.DueAt) && a.Reason == b.Reason && a.Detail == b.Detail
 }
 
-// named cuts a run where the provider's name changes, when that is seldom: all recipients of one mail have the same, and
-// without names that differ there is no JSON to be read.
-func named(run []courier.Result) (parts [][]courier.Result) {
+// namedRun is a run with what their provider calls them, as it is stored.
+type namedRun struct {
+	list  []courier.Result
+	names []string
+	same  bool // all have the first name
+}
+
+// named cuts a run where the name changes, when that is seldom: all recipients of one mail have the same, and without
+// names that differ there is no JSON to be read.
+func named(run []courier.Result) (parts []namedRun) {
+	names := make([]string, len(run))
+	for i, one := range run {
+		names[i] = nameOf(one)
+	}
 	start := 0
 	for i := 1; i <= len(run); i++ {
-		if i < len(run) && nameOf(run[i]) == nameOf(run[start]) {
+		if i < len(run) && names[i] == names[start] {
 			continue
 		}
-		parts = append(parts, run[start:i])
+		parts = append(parts, namedRun{run[start:i], names[start:i], true})
 		start = i
 	}
 	if len(parts)*shortRun > len(run) {
-		return [][]courier.Result{run}
+		return []namedRun{{run, names, false}}
 	}
 	return parts
 }
 
 // writeRun updates a run whose deliveries are still in the state in which they were read, by one statement. It returns
 // those that are not, which have to be looked at one by one.
-func (s *Store) writeRun(ctx context.Context, tx Tx, run []courier.Result, now time.Time, counts tally) (left []courier.Result, err error) {
-	first, last, one := run[0].Delivery.ID, run[len(run)-1].Delivery.ID, run[0]
+func (s *Store) writeRun(ctx context.Context, tx Tx, run namedRun, now time.Time, counts tally) (left []courier.Result, err error) {
+	one := run.list[0]
+	first, last := one.Delivery.ID, run.list[len(run.list)-1].Delivery.ID
 	args := []any{int64(first), int64(last), int16(one.Delivery.State), int16(one.State), one.Attempts, ms(one.DueAt),
 		orNil(string(one.Reason)), orNil(one.Detail), finishedAt(one, now)}
 	set := `UPDATE deliveries SET state = $4, attempts = $5, due_at = $6, reason = $7, detail = $8, finished_at = $9, provider_id = `
 	where := ` WHERE deliveries.id BETWEEN $1 AND $2 AND deliveries.state = $3`
-	name, same := commonName(run)
 	query := set + "$10" + where
-	if same {
-		args = append(args, orNil(name))
+	if run.same {
+		args = append(args, orNil(run.names[0]))
 	} else {
-		args = append(args, jsonNames(run))
+		args = append(args, jsonTexts(run.names))
 		query = set + "NULLIF(p.value, '') FROM " + s.eachNumbered("$10") + " p" + where + " AND deliveries.id = $1 + p.key"
 	}
 	written, err := tx.Exec(ctx, query, args...)
@@ -119,10 +130,10 @@ func (s *Store) writeRun(ctx context.Context, tx Tx, run []courier.Result, now t
 		return nil, err
 	}
 	counts.add(one.Delivery.Notification, one.Delivery.Channel, one.Delivery.State, one.State, written)
-	if written == int64(len(run)) {
+	if written == int64(len(run.list)) {
 		return nil, nil
 	}
-	return s.untouched(ctx, tx, run)
+	return s.untouched(ctx, tx, run.list)
 }
 
 // untouched finds the deliveries of a run that were not in the state in which they were read.
@@ -155,24 +166,13 @@ func fullName(id message.DeliveryID, stored string) string {
 	return stored
 }
 
-// commonName is the name of all of a run, when they have the same: as the recipients of one mail do.
-func commonName(run []courier.Result) (name string, same bool) {
-	name = nameOf(run[0])
-	for _, one := range run[1:] {
-		if nameOf(one) != name {
-			return "", false
-		}
-	}
-	return name, true
-}
-
-func jsonNames(run []courier.Result) string {
-	out := append(make([]byte, 0, 40*len(run)), '[')
-	for i, one := range run {
+func jsonTexts(texts []string) string {
+	out := append(make([]byte, 0, 40*len(texts)), '[')
+	for i, text := range texts {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = appendJSONString(out, nameOf(one))
+		out = appendJSONString(out, text)
 	}
 	return string(append(out, ']'))
 }
