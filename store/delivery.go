@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -67,12 +66,8 @@ func (s *Store) insertDeliveries(ctx context.Context, tx Tx, list []message.Deli
 		if !d.State.Open() {
 			finished = ms(now)
 		}
-		values, err := valuesText(d.Values)
-		if err != nil {
-			return err
-		}
 		rows[i] = []any{int64(d.ID), d.Notification, int64(d.Channel), int64(d.State), orNil(d.Device), orNil(d.User), d.Address,
-			orNil(servers[d.Server]), d.Shared, values, orNil(string(d.Reason)), orNil(d.Detail), finished}
+			orNil(servers[d.Server]), d.Shared, valuesText(d.Values), orNil(string(d.Reason)), orNil(d.Detail), finished}
 	}
 	return s.insertMany(ctx, tx, "deliveries", deliveryInsert, rows)
 }
@@ -84,15 +79,6 @@ func orNil[T comparable](v T) any {
 		return nil
 	}
 	return v
-}
-
-// valuesText writes the values of macros as a JSON array; nil when there are none.
-func valuesText(values []*string) (any, error) {
-	if len(values) == 0 {
-		return nil, nil
-	}
-	raw, err := json.Marshal(values)
-	return string(raw), err
 }
 
 // parcelColumns are few, for each costs as much as many a join. gone is 1 for a device that was deleted, 2 for a person.
@@ -151,9 +137,7 @@ func (s *Store) scanParcel(r Row) (p courier.Parcel, err error) {
 	}
 	p.State, p.DueAt, p.Arrived = message.Queued, at(due), at(arrived)
 	p.LeftDevice, p.LeftUser = gone == 1, gone == 2
-	if values != "" {
-		err = json.Unmarshal([]byte(values), &p.Values)
-	}
+	p.Values, err = readValues(values)
 	if err == nil && p.TokenState == fleet.TokenLive {
 		p.Token, err = s.OpenToken(p.Device, sealed)
 	}
@@ -418,9 +402,7 @@ func scanView(r Row) (v message.DeliveryView, err error) {
 	if v.State == message.Queued && pausedUntil > due {
 		v.DueAt = at(pausedUntil) // it waits for its server
 	}
-	if values != "" {
-		err = json.Unmarshal([]byte(values), &v.Values)
-	}
+	v.Values, err = readValues(values)
 	return v, err
 }
 
