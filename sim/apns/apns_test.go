@@ -501,8 +501,12 @@ func TestMagicTokens(t *testing.T) {
 			t.Errorf("%s: answer %+v, error %v, want %+v", m.Value, a, err, m.Rule)
 		}
 	}
-	if a, _ := b.push(t, magicPrefix+"0410"+"00", headers("bearer x"), `{"aps":{}}`); a.reason != "InvalidProviderToken" {
-		t.Errorf("a magic token hides a wrong credential: %+v", a)
+	a, err := b.push(t, magicPrefix+"0410"+"00", headers("bearer x"), `{"aps":{}}`)
+	if err != nil { // the connection was the one that a magic token has broken
+		a, err = b.push(t, magicPrefix+"0410"+"00", headers("bearer x"), `{"aps":{}}`)
+	}
+	if err != nil || a.reason != "InvalidProviderToken" {
+		t.Errorf("a magic token hides a wrong credential: %+v, %v", a, err)
 	}
 }
 
