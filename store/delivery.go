@@ -160,7 +160,7 @@ func (s *Store) MoveBatch(ctx context.Context, m courier.Move) error {
 func (s *Store) MoveDue(ctx context.Context, from, to int64, limit int) (n int64, err error) {
 	err = s.Write(ctx, func(tx Tx) error {
 		n, err = tx.Exec(ctx, `
-			UPDATE deliveries SET server = $2 WHERE id IN (
+			UPDATE deliveries SET server = $2 WHERE server = $1 AND state = 1 AND id IN (
 				SELECT id FROM deliveries WHERE server = $1 AND state = 1 AND due_at > 0 ORDER BY due_at LIMIT $3)`, from, to, limit)
 		return err
 	})
@@ -206,7 +206,7 @@ func (s *Store) EndSlice(ctx context.Context, e courier.Ending, limit int) (ende
 	err = s.Write(ctx, func(tx Tx) error {
 		now := s.now()
 		rows, err := tx.Query(ctx, `
-			UPDATE deliveries SET state = $2, reason = $3, detail = $4, finished_at = $5, due_at = 0 WHERE id IN (
+			UPDATE deliveries SET state = $2, reason = $3, detail = $4, finished_at = $5, due_at = 0 WHERE state = 1 AND id IN (
 				SELECT id FROM deliveries WHERE notification = $1 AND state = 1 AND ($6 = 0 OR channel = $6) AND (NOT $7 OR shared)
 				ORDER BY id LIMIT $8)
 			RETURNING channel`,
