@@ -13,7 +13,7 @@ import (
 
 const (
 	handOverFor = 10 * time.Second // then the rest becomes a new job, so that an urgent batch waits at most so long
-	waitForNew  = time.Minute      // how long deliveries wait for a server when none is active
+	waitForNew  = 10 * time.Second // how long deliveries wait for a server when none is active, before they look again
 	writeWithin = 10 * time.Second // for reading a batch and writing its results
 )
 

@@ -217,7 +217,10 @@ func (s *Store) DeleteServer(ctx context.Context, id string) error {
 		if n == 0 {
 			return fmt.Errorf("server %s: %w", id, ErrNotFound)
 		}
-		return s.jobs.ResumeQueue(ctx, tx, courier.QueueOf(id)) // its jobs must run to move their deliveries
+		if err := hurry(ctx, tx, courier.QueueOf(id)); err != nil { // its jobs must run to move their deliveries
+			return err
+		}
+		return s.jobs.ResumeQueue(ctx, tx, courier.QueueOf(id))
 	})
 }
 
