@@ -26,7 +26,7 @@ func TestScreenshotsOfThePage(t *testing.T) {
 		return value
 	}
 
-	h.must(chromedp.Do(ctx, chromedp.Navigate(s.URL+"/api/docs#create-notification"), chromedp.WaitVisible(chromedp.CSS("#create-notification[open] pre"))))
+	h.must(chromedp.Do(ctx, browsertest.Visit(s.URL+"/api/docs#create-notification"), chromedp.WaitVisible(chromedp.CSS("#create-notification[open] pre"))))
 	want := 0
 	for _, item := range h.server.huma.OpenAPI().Paths {
 		want += len(methodsOf(item))
@@ -49,9 +49,9 @@ func TestScreenshotsOfThePage(t *testing.T) {
 	}
 
 	dir := browsertest.ScreenshotDir(t)
-	h.must(chromedp.Do(ctx, chromedp.Navigate(s.URL+"/api/docs"), chromedp.WaitVisible(chromedp.CSS(".operation"))))
+	h.must(chromedp.Do(ctx, browsertest.Visit(s.URL+"/api/docs"), chromedp.WaitVisible(chromedp.CSS(".operation"))))
 	h.must(browsertest.Screenshot(ctx, filepath.Join(dir, "api.png"), 1280, 900, false))
-	h.must(chromedp.Do(ctx, chromedp.Navigate(s.URL+"/api/docs#put-device"), chromedp.WaitVisible(chromedp.CSS("#put-device[open] pre"))))
+	h.must(chromedp.Do(ctx, browsertest.Visit(s.URL+"/api/docs#put-device"), chromedp.WaitVisible(chromedp.CSS("#put-device[open] pre"))))
 	h.must(browsertest.Screenshot(ctx, filepath.Join(dir, "api-dark.png"), 1280, 900, true))
 	h.must(browsertest.Screenshot(ctx, filepath.Join(dir, "api-phone.png"), 390, 844, false))
 	if wide := read(`String(document.documentElement.scrollWidth)`); wide != "390" {

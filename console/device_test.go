@@ -528,7 +528,7 @@ func TestBrowserFollowsANotification(t *testing.T) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	h.must(chromedp.Do(ctx,
-		chromedp.Navigate(h.url+"/enter/let-me-in?next="+url.QueryEscape(notificationPath(id))),
+		browsertest.Visit(h.url+"/enter/let-me-in?next="+url.QueryEscape(notificationPath(id))),
 		chromedp.WaitVisible(chromedp.CSS("#do-cancel")),
 	))
 	if _, err := chromedp.Run(ctx, chromedp.Evaluate[any](`window.stayed = true`)); err != nil {
@@ -555,7 +555,7 @@ func TestBrowserKeepsASearchThatIsTyped(t *testing.T) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	h.must(chromedp.Do(ctx,
-		chromedp.Navigate(h.url+"/enter/let-me-in?next="+url.QueryEscape(notificationPath(id))),
+		browsertest.Visit(h.url+"/enter/let-me-in?next="+url.QueryEscape(notificationPath(id))),
 		chromedp.SendKeys(chromedp.CSS("#seek"), "Phone"),
 	))
 	asked, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`
@@ -610,7 +610,7 @@ func TestBrowserPutsMacrosAtTheCursor(t *testing.T) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	h.must(chromedp.Do(ctx,
-		chromedp.Navigate(h.url+"/enter/let-me-in?next=/notify"),
+		browsertest.Visit(h.url+"/enter/let-me-in?next=/notify"),
 		chromedp.SendKeys(chromedp.CSS("#push_message"), "Hello !"),
 	))
 	if _, err := chromedp.Run(ctx, chromedp.Evaluate[any](`document.querySelector("#push_message").setSelectionRange(6, 6)`)); err != nil {

@@ -163,7 +163,7 @@ func TestSMSGatewayInABrowser(t *testing.T) {
 	}
 	add := func(name string) {
 		t.Helper()
-		do(chromedp.Navigate(f.url+"/enter/let-me-in?next=/settings/servers"),
+		do(browsertest.Visit(f.url+"/enter/let-me-in?next=/settings/servers"),
 			chromedp.Click(css(".nothing a[href$='kind=sms'], .drop summary")))
 		if len(f.servers.list) > 0 {
 			do(chromedp.Click(css(".drop-menu a[href$='kind=sms']")))
@@ -211,7 +211,7 @@ func TestTextIsMeasuredWhileItIsWritten(t *testing.T) {
 	}
 	h.must(browsertest.View(ctx, 1280, 1000, false))
 	h.must(chromedp.Do(ctx,
-		chromedp.Navigate(h.url+"/enter/let-me-in?next=/notify"),
+		browsertest.Visit(h.url+"/enter/let-me-in?next=/notify"),
 		chromedp.Click(chromedp.CSS("#sms")), chromedp.WaitVisible(chromedp.CSS("#sms_message")), size("0 characters"),
 		chromedp.SendKeys(chromedp.CSS("#sms_message"), "Hello"), size("5 characters · 1 SMS · 155 more fit"),
 		chromedp.SendKeys(chromedp.CSS("#sms_message"), " ✓"), size("7 characters · 1 SMS · 63 more fit"),

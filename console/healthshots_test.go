@@ -37,7 +37,7 @@ func TestNetworkTextIsCopied(t *testing.T) {
 	furnishNetwork(f)
 	ctx := browsertest.New(t)
 	if err := chromedp.Do(ctx,
-		chromedp.Navigate(f.url+"/enter/let-me-in?next="+networkPath),
+		browsertest.Visit(f.url+"/enter/let-me-in?next="+networkPath),
 		chromedp.WaitVisible(chromedp.CSS("[data-copy]")),
 		chromedp.Evaluate[chromedp.Void](`navigator.clipboard.writeText = function (text) { window.copied = text; return Promise.resolve(); }`),
 		chromedp.Click(chromedp.CSS("[data-copy]")),

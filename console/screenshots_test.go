@@ -182,7 +182,7 @@ func (s shot) take(ctx context.Context, t *testing.T) {
 			if err := browsertest.View(ctx, size.width, size.height, dark); err != nil {
 				t.Fatal(err)
 			}
-			if err := chromedp.Do(ctx, append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(s.on.url + path)}, s.steps...)...); err != nil {
+			if err := chromedp.Do(ctx, append([]chromedp.Action[chromedp.Void]{browsertest.Visit(s.on.url + path)}, s.steps...)...); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			file := filepath.Join(browsertest.ScreenshotDir(t), "console-"+name+".png")

@@ -11,11 +11,12 @@ import (
 
 // event is a line of go test -json; see go doc test2json.
 type event struct {
-	Action     string
-	Package    string
-	ImportPath string // of build-output
-	Test       string // empty: the package itself
-	Output     string
+	Action      string
+	Package     string
+	ImportPath  string // of build-output
+	FailedBuild string // of a package that failed: what did not compile
+	Test        string // empty: the package itself
+	Output      string
 }
 
 // name is the test's or the package's.
@@ -28,11 +29,13 @@ func (e event) name() string {
 
 // report turns events into what a person wants to read.
 type report struct {
-	out     io.Writer
-	output  map[string][]string // of tests that have not ended, by name
-	passed  int
-	failed  []string
-	skipped []string
+	out      io.Writer
+	output   map[string][]string // of tests that have not ended, by name
+	passed   int
+	failures []event  // of tests, and of packages
+	unbuilt  []string // packages without a test that ran, because they do not compile
+	unsteady []string // failed, and passed when they ran alone
+	skipped  []string
 }
 
 func newReport(out io.Writer) *report {
@@ -88,7 +91,7 @@ func (r *report) end(e event) {
 		r.skipped = append(r.skipped, e.name())
 		r.show(output)
 	case "fail":
-		r.failed = append(r.failed, e.name())
+		r.failures = append(r.failures, e)
 		r.show(output)
 	}
 }
@@ -98,7 +101,10 @@ func (r *report) endPackage(e event, output []string) {
 		r.show(output[max(0, len(output)-1):]) // the closing line
 		return
 	}
-	r.failed = append(r.failed, e.name())
+	r.failures = append(r.failures, e)
+	if e.FailedBuild != "" {
+		r.unbuilt = append(r.unbuilt, e.Package)
+	}
 	// A test that never ended, because of a panic or the time limit, holds the
 	// reason in its own output.
 	for _, name := range r.unfinished(e.Package) {
@@ -129,13 +135,16 @@ func (r *report) show(output []string) {
 
 // close writes the summary.
 func (r *report) close() {
-	for _, name := range r.failed {
-		fmt.Fprintln(r.out, "failed: ", name)
+	for _, e := range r.failures {
+		fmt.Fprintln(r.out, "failed: ", e.name())
+	}
+	for _, name := range r.unsteady {
+		fmt.Fprintln(r.out, "unsteady (failed among the others, passed alone):", name)
 	}
 	for _, name := range r.skipped {
 		fmt.Fprintln(r.out, "skipped:", name)
 	}
-	fmt.Fprintf(r.out, "%d tests passed, %d failed, %d skipped\n", r.passed, len(r.failed), len(r.skipped))
+	fmt.Fprintf(r.out, "%d tests passed, %d failed, %d skipped\n", r.passed, len(r.failures), len(r.skipped))
 	if len(r.skipped) > 0 {
 		fmt.Fprintln(r.out, "A skipped test is a failure: make it run here, or remove it.")
 	}
@@ -143,5 +152,5 @@ func (r *report) close() {
 
 // complete says that something ran and nothing failed or was left out.
 func (r *report) complete() bool {
-	return r.passed > 0 && len(r.failed) == 0 && len(r.skipped) == 0
+	return r.passed > 0 && len(r.failures) == 0 && len(r.skipped) == 0
 }

@@ -11,6 +11,7 @@ package browsertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -93,6 +94,25 @@ func find() (string, error) {
 	}
 	return "", fmt.Errorf("a real browser is needed and not installed: no chromium or google-chrome in PATH "+
 		"(Debian: apt-get install %s)", Packages)
+}
+
+// visits is how often Visit asks for a page.
+const visits = 5
+
+// Visit opens a page and waits until it has loaded. A page that was on its way to somewhere itself (a form that was just
+// sent, a link that was just followed) may take a navigation's place, which Chromium reports as aborted: then Visit asks
+// again.
+func Visit(url string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) (err error) {
+		for range visits {
+			_, err = chromedp.Navigate(url)(ctx, t)
+			var load *chromedp.LoadError
+			if !errors.As(err, &load) || load.ErrorText != "net::ERR_ABORTED" {
+				return err
+			}
+		}
+		return err
+	})
 }
 
 // View sets the size of the window in CSS pixels and the colour scheme that the

@@ -25,7 +25,7 @@ body { background: #ffffff }
 
 func TestBrowserRunsThePage(t *testing.T) {
 	ctx := browsertest.New(t)
-	if err := chromedp.Do(ctx, chromedp.Navigate(serve(t)), chromedp.Click(chromedp.CSS("button"))); err != nil {
+	if err := chromedp.Do(ctx, browsertest.Visit(serve(t)), chromedp.Click(chromedp.CSS("button"))); err != nil {
 		t.Fatal(err)
 	}
 	state, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS("#state")))
