@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,6 +153,70 @@ func TestSimulatorGoAwayUnderLoad(t *testing.T) {
 	if len(seen) != 1000 || server.Count() != 1000 {
 		t.Errorf("%d messages, %d of them different", server.Count(), len(seen))
 	}
+}
+
+// TestCrowd sends with 3,000 messages in flight to a service that takes 50 ms for an answer: few connections, opened
+// one by one, and no memory that grows with the crowd. HELIOGRAPH_TORTURE sends 100,000, and then also asks that
+// answers never pause for a second.
+func TestCrowd(t *testing.T) {
+	const senders, inFlight, most, growth = 6, 500, 8, 64 << 20
+	rounds, patience := 2, time.Minute
+	if os.Getenv("HELIOGRAPH_TORTURE") != "" {
+		rounds, patience = 100_000/senders/inFlight+1, time.Second
+	}
+	var s Settings
+	channeltest.Apart(t, "50", &s)
+	made, err := open(s, h2.Options{}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer made.Close()
+	before := heap()
+	var last, pause atomic.Int64 // Unix nanoseconds of the last answer; longest pause
+	last.Store(time.Now().UnixNano())
+	var wg sync.WaitGroup
+	for n := range senders {
+		wg.Go(func() {
+			for round := range rounds {
+				batch := channeltest.Batch(hello, inFlight, func(i int) string { return fmt.Sprintf("%064x", (n*rounds+round)*inFlight+i) })
+				for _, o := range channel.Each(context.Background(), batch, inFlight, made.timed(&last, &pause)) {
+					if !o.Accepted {
+						t.Errorf("%+v", o.Failure)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := made.pool.Dialled(); n > most {
+		t.Errorf("%d connections were opened, want at most %d", n, most)
+	}
+	if grown := heap() - before; grown > growth {
+		t.Errorf("memory grew by %d MiB", grown>>20)
+	}
+	if p := time.Duration(pause.Load()); p > patience {
+		t.Errorf("nothing was answered for %s", p)
+	}
+	t.Logf("%d messages over %d connections, longest pause %s", senders*rounds*inFlight, made.pool.Dialled(), time.Duration(pause.Load()))
+}
+
+// timed is one, and keeps the longest time in which nothing was answered.
+func (s *sender) timed(last, pause *atomic.Int64) func(context.Context, message.Message) message.Outcome {
+	return func(ctx context.Context, m message.Message) message.Outcome {
+		o := s.one(ctx, m)
+		now := time.Now().UnixNano()
+		quiet := now - last.Swap(now)
+		for longest := pause.Load(); quiet > longest && !pause.CompareAndSwap(longest, quiet); longest = pause.Load() {
+		}
+		return o
+	}
+}
+
+// heap is how much the program has asked of the system for its heap and its stacks, in bytes.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapSys - m.HeapReleased + m.StackSys)
 }
 
 func TestSimulatorDies(t *testing.T) {

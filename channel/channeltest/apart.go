@@ -14,9 +14,9 @@ import (
 
 const apart = "CHANNELTEST_APART"
 
-// Apart runs a server in a process of its own, so that a benchmark does not count its CPU. The process is the test
+// Apart runs a server in a process of its own, so that neither its CPU nor its memory is counted. The process is the test
 // itself once more: its TestMain must begin with ServeApart. what goes to that one; into takes what it returns.
-func Apart(b *testing.B, what string, into any) {
+func Apart(b testing.TB, what string, into any) {
 	b.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), apart+"="+what)
