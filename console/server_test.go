@@ -232,6 +232,17 @@ func TestFormsOfAllProviders(t *testing.T) {
 	}
 }
 
+// TestFieldsMadeFromOthers: what a provider makes itself is shown, and cannot be typed over.
+func TestFieldsMadeFromOthers(t *testing.T) {
+	form := signedIn(t).get("/settings/push-providers/new?kind=webpush", http.StatusOK)
+	if _, only := form.one(t, "#vapid_public_key").attr["readonly"]; !only {
+		t.Error("the public key can be typed over")
+	}
+	if _, only := form.one(t, "#subject").attr["readonly"]; only {
+		t.Error("the contact cannot be typed")
+	}
+}
+
 func TestRoleWithoutSessionGetsNowhere(t *testing.T) {
 	f := newFixture(t)
 	furnishServers(f)
