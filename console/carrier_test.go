@@ -11,9 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"heliograph/access"
 	"heliograph/carrier"
+	"heliograph/fleet"
 	"heliograph/intake"
+	"heliograph/internal/browsertest"
 	"heliograph/store"
 )
 
@@ -347,6 +351,53 @@ func (brokenCarriers) DetectCarriers(context.Context, access.Actor) (carrier.Det
 func TestDetectThatFails(t *testing.T) {
 	f := signedIn(t, func(o *Options) { o.Carriers = brokenCarriers{&fakeCarriers{}} })
 	f.wantTitle(f.get(carriersPath+"/detect", http.StatusInternalServerError), "Something broke on our side")
+}
+
+// TestDetectInABrowser adds the carrier of an enrolled device that has no gateway yet, asks once more, and deletes it
+// again: a browser, the console and a database.
+func TestDetectInABrowser(t *testing.T) {
+	h := newHouse(t)
+	h.device("a", func(d *fleet.Device) { d.Carrier = "Contoso Mobile" })
+	f := signedIn(t, func(o *Options) { o.Carriers, o.Servers = h.door, h.door })
+	ctx := browsertest.New(t)
+	messages := chromedp.Console(ctx)
+	ctx, cancel := context.WithTimeout(ctx, shotTime)
+	defer cancel()
+	type css = chromedp.CSS
+	const detect css = "button[popovertarget=detect][hx-get]"
+	h.must(browsertest.View(ctx, 1280, 1000, false))
+	h.must(chromedp.Do(ctx,
+		browsertest.Visit(f.url+"/enter/let-me-in?next="+carriersPath),
+		chromedp.Click(detect), chromedp.WaitVisible(css("#detect-new")),
+		chromedp.Click(css("#detect-new a.btn")), chromedp.WaitVisible(css("#domain")),
+		chromedp.SendKeys(css("#domain"), "not a domain\r"), chromedp.WaitVisible(css("#domain-problem")),
+		chromedp.SetValue(css("#domain"), "sms.contoso.example"), chromedp.SetValue(css("#country"), "+351"),
+		chromedp.Click(css(".form-foot button[type=submit]")), chromedp.WaitVisible(css(".flash")),
+		chromedp.Click(detect), chromedp.WaitVisible(css(".found-none")),
+		chromedp.Click(css("#detect [popovertargetaction=hide]")),
+	))
+	has := func() (carrier.Gateway, bool) {
+		list, err := h.door.Carriers(h.Context())
+		h.must(err)
+		i := slices.IndexFunc(list, func(g carrier.Gateway) bool { return g.Carrier == "Contoso Mobile" })
+		if i < 0 {
+			return carrier.Gateway{}, false
+		}
+		return list[i], true
+	}
+	added, there := has()
+	if !there || added.Domain != "sms.contoso.example" || added.Country != "+351" {
+		t.Fatalf("stored %+v", added)
+	}
+	h.must(chromedp.Do(ctx,
+		chromedp.Click(css("button[popovertarget=delete-"+added.ID+"]")),
+		chromedp.Click(css("#delete-"+added.ID+" button[type=submit]")),
+		chromedp.WaitNotPresent(css("a[href$='"+added.ID+"']")),
+	))
+	if _, there := has(); there {
+		t.Error("it is still there")
+	}
+	wantQuiet(ctx, t, messages)
 }
 
 func TestCarrierNamesAreEscaped(t *testing.T) {
