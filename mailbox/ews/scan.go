@@ -1,0 +1,253 @@
+package ews
+
+import "bytes"
+
+// scan reads what servers really send: elements with plain ASCII names, attributes and texts of ASCII without references.
+// False = there is something else in it, well-formed or not; d is then half filled and fallback decides. What scan accepts,
+// fallback accepts with the same result (FuzzDecode).
+func scan(text []byte, d *draft) bool {
+	s := scanner{text: text, d: d}
+	s.places[0] = document
+	return s.declaration() && s.document()
+}
+
+type scanner struct {
+	text   []byte
+	at     int // what is read next
+	d      *draft
+	tokens int
+	depth  int
+	places [maxDepth + 1]place // of the open elements; [0] is the document
+	names  [maxDepth + 1]piece // of the open elements, with their prefixes
+}
+
+// piece is a part of the text.
+type piece struct{ from, to int }
+
+// Classes of bytes.
+const (
+	inName  = 1 << iota // letters, digits, '-', '.', '_'
+	atStart             // may begin a name: letters and '_'
+	inText              // may stand in a text or a value as it is
+	isSpace
+)
+
+var classes = func() (table [256]byte) {
+	for c := 0x20; c < 0x80; c++ {
+		table[c] = inText
+	}
+	for _, c := range "<&>" {
+		table[c] = 0
+	}
+	for _, c := range " \t\r\n" {
+		table[c] = inText | isSpace
+	}
+	for _, c := range "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_" {
+		table[c] |= inName | atStart
+	}
+	for _, c := range "0123456789-." {
+		table[c] |= inName
+	}
+	return table
+}()
+
+// declarations are the XML declarations that servers write.
+var declarations = [][]byte{
+	[]byte(`<?xml version="1.0" encoding="utf-8"?>`),
+	[]byte(`<?xml version="1.0" encoding="UTF-8"?>`),
+	[]byte(`<?xml version='1.0' encoding='UTF-8'?>`),
+	[]byte(`<?xml version="1.0"?>`),
+}
+
+// declaration passes an XML declaration, if there is one.
+func (s *scanner) declaration() bool {
+	if !bytes.HasPrefix(s.text, []byte("<?")) {
+		return true
+	}
+	for _, declaration := range declarations {
+		if bytes.HasPrefix(s.text, declaration) {
+			s.at = len(declaration)
+			return true
+		}
+	}
+	return false
+}
+
+// document reads one element with all that is in it, and space around it.
+func (s *scanner) document() bool {
+	s.space()
+	for s.at < len(s.text) {
+		if s.text[s.at] != '<' || !s.tag() {
+			return false
+		}
+		if s.depth == 0 {
+			s.space()
+			return s.at == len(s.text)
+		}
+		if !s.content() {
+			return false
+		}
+	}
+	return false
+}
+
+func (s *scanner) space() {
+	for s.at < len(s.text) && classes[s.text[s.at]]&isSpace != 0 {
+		s.at++
+	}
+}
+
+// content reads the text up to the next tag. That of an element that also has elements is no text of ours: such an
+// element with a kept text is left to fallback, which joins the parts.
+func (s *scanner) content() bool {
+	from := s.at
+	for s.at < len(s.text) && classes[s.text[s.at]]&inText != 0 {
+		s.at++
+	}
+	if s.at == len(s.text) || s.text[s.at] != '<' {
+		return false
+	}
+	if from == s.at {
+		return !s.places[s.depth].kept() || s.closing()
+	}
+	s.tokens++
+	if !s.places[s.depth].kept() {
+		return true
+	}
+	text := s.text[from:s.at]
+	if !s.closing() || bytes.IndexByte(text, '\r') >= 0 { // line ends are made one kind by fallback
+		return false
+	}
+	s.d.text(s.places[s.depth], text)
+	return true
+}
+
+// closing reports whether an end tag is next.
+func (s *scanner) closing() bool { return s.at+1 < len(s.text) && s.text[s.at+1] == '/' }
+
+// tag reads a tag.
+func (s *scanner) tag() bool {
+	if s.tokens++; s.tokens > maxTokens {
+		return false
+	}
+	s.at++ // '<'
+	if s.at < len(s.text) && s.text[s.at] == '/' {
+		s.at++
+		return s.end()
+	}
+	return s.start()
+}
+
+func (s *scanner) end() bool {
+	name, _, ok := s.name()
+	if !ok || s.depth == 0 || !bytes.Equal(s.text[name.from:name.to], s.open()) {
+		return false
+	}
+	s.space()
+	if s.at == len(s.text) || s.text[s.at] != '>' {
+		return false
+	}
+	s.at++
+	s.depth--
+	return true
+}
+
+// open is the name of the innermost open element.
+func (s *scanner) open() []byte {
+	name := s.names[s.depth]
+	return s.text[name.from:name.to]
+}
+
+func (s *scanner) start() bool {
+	name, local, ok := s.name()
+	if !ok || s.depth == maxDepth {
+		return false
+	}
+	p := s.places[s.depth].inside(s.text[local:name.to])
+	s.d.open(p, s.text[local:name.to])
+	for {
+		spaced := s.at
+		s.space()
+		if s.at == len(s.text) {
+			return false
+		}
+		switch s.text[s.at] {
+		case '>':
+			s.at++
+			s.depth++
+			s.places[s.depth], s.names[s.depth] = p, name
+			return true
+		case '/':
+			return s.empty(p)
+		}
+		if spaced == s.at || !s.attribute(p) {
+			return false
+		}
+	}
+}
+
+// empty ends an element that has nothing in it. Where a text is kept, it is the empty one.
+func (s *scanner) empty(p place) bool {
+	if s.at+1 >= len(s.text) || s.text[s.at+1] != '>' {
+		return false
+	}
+	s.at += 2
+	s.tokens++
+	return !p.kept()
+}
+
+// name reads a name with at most one prefix; local is where what follows the prefix begins.
+func (s *scanner) name() (name piece, local int, ok bool) {
+	name.from, local = s.at, s.at
+	if !s.part() {
+		return name, local, false
+	}
+	if s.at < len(s.text) && s.text[s.at] == ':' {
+		s.at++
+		if local = s.at; !s.part() {
+			return name, local, false
+		}
+	}
+	name.to = s.at
+	// Anything else that is in a name, such as a second colon or a letter beyond ASCII, is for fallback.
+	return name, local, s.at < len(s.text) && s.text[s.at] < 0x80 && s.text[s.at] != ':'
+}
+
+func (s *scanner) part() bool {
+	if s.at == len(s.text) || classes[s.text[s.at]]&atStart == 0 {
+		return false
+	}
+	for s.at < len(s.text) && classes[s.text[s.at]]&inName != 0 {
+		s.at++
+	}
+	return true
+}
+
+// attribute reads one, and tells those that mean something.
+func (s *scanner) attribute(p place) bool {
+	name, local, ok := s.name()
+	if !ok || s.text[s.at] != '=' || s.at+1 >= len(s.text) {
+		return false
+	}
+	quote := s.text[s.at+1]
+	if quote != '"' && quote != '\'' {
+		return false
+	}
+	s.at += 2
+	from := s.at
+	for s.at < len(s.text) && s.text[s.at] != quote && classes[s.text[s.at]]&inText != 0 {
+		s.at++
+	}
+	if s.at == len(s.text) || s.text[s.at] != quote {
+		return false
+	}
+	text := s.text[from:s.at]
+	s.at++
+	if p.wants(s.text[local:name.to]) {
+		if local != name.from || bytes.IndexByte(text, '\r') >= 0 {
+			return false // a prefixed one may be a declaration of a namespace
+		}
+		s.d.attribute(p, text)
+	}
+	return true
+}
