@@ -1,9 +1,12 @@
 // Package seal encrypts the secrets that the store keeps, and recognises them again without decrypting.
 //
-// One key file holds everything: sealing keys, of which the newest seals and all open, and one index key for keyed
-// hashes. Each purpose (push tokens, server settings …) gets its own key by HKDF, and each row is bound to its place by
-// associated data, so that a sealed value copied to another row does not open there. A backup of the database without
-// the key file is useless to whoever finds it.
+// One key file holds everything: sealing keys, of which one seals and all open, and index keys for keyed hashes, of which
+// there is one until somebody has reason to change it. Each purpose (push tokens, server settings …) gets its own key by
+// HKDF, and each row is bound to its place by associated data, so that a sealed value copied to another row does not open
+// there. A backup of the database without the key file is useless to whoever finds it.
+//
+// Keys change while they are used: a file that was read again brings new ones (Take), and the database says which of
+// them seal and hash (Use), so that no node seals with a key that another node does not know yet.
 package seal
 
 import (
@@ -13,14 +16,8 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
 )
 
@@ -31,129 +28,26 @@ const (
 	PushToken Purpose = "push-token"
 	Server    Purpose = "server-settings"
 	Hook      Purpose = "hook-address"
+
+	// Of mail push. All but the first only recognise: what they hash is nowhere.
+	MailToken        Purpose = "mail-token"
+	MailSubscription Purpose = "mail-subscription"
+	MailServer       Purpose = "mail-server"
+	MailWatermark    Purpose = "mail-watermark"
 )
 
-const keySize = 32 // AES-256, and HMAC-SHA-256 as wide as its output
-
-// Keys seals and opens. It is safe for concurrent use.
-type Keys struct {
-	sealing []sealingKey // the last one seals
-	index   []byte
-}
-
-type sealingKey struct {
-	id   [4]byte
-	key  []byte
-	made *sync.Map // of cipher.AEAD by Purpose
-}
-
-// keyFile is the form on disk. Keys are base64.
-type keyFile struct {
-	Sealing []string `json:"sealing"`
-	Index   string   `json:"index"`
-}
-
-// New makes fresh keys.
-func New() *Keys {
-	return &Keys{sealing: []sealingKey{newSealingKey(randomBytes(keySize))}, index: randomBytes(keySize)}
-}
-
-func randomBytes(n int) []byte {
-	b := make([]byte, n)
-	rand.Read(b) //nolint:errcheck // never fails (crypto/rand)
-	return b
-}
-
-func newSealingKey(key []byte) sealingKey {
-	k := sealingKey{key: key, made: new(sync.Map)}
-	sum := sha256.Sum256(append([]byte("heliograph key id "), key...))
-	copy(k.id[:], sum[:])
-	return k
-}
-
-// Load reads a key file. A file that is missing is reported as fs.ErrNotExist.
-func Load(path string) (*Keys, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var f keyFile
-	if err := json.Unmarshal(raw, &f); err != nil {
-		return nil, fmt.Errorf("%s is not a key file", path) // the error of the parser could quote the key
-	}
-	k := &Keys{}
-	for _, text := range f.Sealing {
-		key, err := base64.StdEncoding.DecodeString(text)
-		if err != nil || len(key) != keySize {
-			return nil, fmt.Errorf("%s holds a sealing key that is not %d bytes in base64", path, keySize)
-		}
-		k.sealing = append(k.sealing, newSealingKey(key))
-	}
-	if k.index, err = base64.StdEncoding.DecodeString(f.Index); err != nil || len(k.index) != keySize {
-		return nil, fmt.Errorf("%s holds an index key that is not %d bytes in base64", path, keySize)
-	}
-	if len(k.sealing) == 0 {
-		return nil, fmt.Errorf("%s holds no sealing key", path)
-	}
-	return k, nil
-}
-
-// LoadOrCreate reads the key file, or makes one when it is missing and mayCreate is true: beside an empty database, and
-// nowhere else, for a new key would lock the old secrets away.
-func LoadOrCreate(path string, mayCreate bool) (*Keys, error) {
-	k, err := Load(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return k, err
-	}
-	if !mayCreate {
-		return nil, fmt.Errorf("the key file %s is missing, and the database holds secrets that only it can open: put it back from your backup", path)
-	}
-	k = New()
-	return k, k.Save(path)
-}
-
-// Save writes the key file with mode 0600, whole or not at all.
-func (k *Keys) Save(path string) error {
-	f := keyFile{Index: base64.StdEncoding.EncodeToString(k.index)}
-	for _, s := range k.sealing {
-		f.Sealing = append(f.Sealing, base64.StdEncoding.EncodeToString(s.key))
-	}
-	raw, err := json.MarshalIndent(f, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("making the directory of the key file: %w", err)
-	}
-	return writeWhole(path, append(raw, '\n'))
-}
-
-func writeWhole(path string, content []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(content)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("writing the key file: %w", err)
-	}
-	return os.Rename(tmp.Name(), path)
-}
-
-// Fingerprint recognises the key file: the database keeps it and refuses another. It follows the index key, which
-// rotation leaves alone.
-func (k *Keys) Fingerprint() string {
-	mac := hmac.New(sha256.New, k.index)
-	mac.Write([]byte("heliograph key file"))
-	return hex.EncodeToString(mac.Sum(nil)[:8])
-}
+const (
+	keySize   = 32 // AES-256, and HMAC-SHA-256 as wide as its output
+	idSize    = 4  // of a sealing key, before each sealed value
+	nonceSize = 12
+)
 
 // Seal encrypts a secret for one place. The result is: key id (4 bytes), nonce (12), ciphertext and tag (AES-256-GCM).
 func (k *Keys) Seal(p Purpose, place string, secret []byte) []byte {
-	s := k.sealing[len(k.sealing)-1]
-	nonce := randomBytes(12)
-	out := append(s.id[:len(s.id):len(s.id)], nonce...)
+	r := k.ring.Load()
+	s := r.sealing[r.seals]
+	nonce := randomBytes(nonceSize)
+	out := append(s.prefix[:idSize:idSize], nonce...)
 	return s.aead(p).Seal(out, nonce, secret, []byte(place))
 }
 
@@ -162,20 +56,62 @@ var ErrSealed = errors.New("a sealed value does not open with this key file")
 
 // Open decrypts what Seal made for the same purpose and place.
 func (k *Keys) Open(p Purpose, place string, sealed []byte) ([]byte, error) {
-	if len(sealed) < 4+12 {
+	if len(sealed) < idSize+nonceSize {
 		return nil, ErrSealed
 	}
-	for _, s := range k.sealing {
-		if string(s.id[:]) != string(sealed[:4]) {
+	for _, s := range k.ring.Load().sealing {
+		if string(s.prefix[:]) != string(sealed[:idSize]) {
 			continue
 		}
-		secret, err := s.aead(p).Open(nil, sealed[4:16], sealed[16:], []byte(place))
+		secret, err := s.aead(p).Open(nil, sealed[idSize:idSize+nonceSize], sealed[idSize+nonceSize:], []byte(place))
 		if err != nil {
 			return nil, ErrSealed
 		}
 		return secret, nil
 	}
 	return nil, ErrSealed
+}
+
+// KeyOf says which sealing key a value was sealed with, known or not; empty when it is no sealed value.
+func KeyOf(sealed []byte) KeyID {
+	if len(sealed) < idSize+nonceSize {
+		return ""
+	}
+	return KeyID(hex.EncodeToString(sealed[:idSize]))
+}
+
+// Hash recognises a secret: equal secrets of one purpose have equal hashes, and nobody without the key can tell which.
+func (k *Keys) Hash(p Purpose, secret []byte) []byte {
+	r := k.ring.Load()
+	return r.index[r.hashes].hash(p, secret)
+}
+
+// Hashes are those that rows may still have: the first is Hash, the others are of index keys that are on their way out
+// or in. Look up by all of them, write the first.
+func (k *Keys) Hashes(p Purpose, secret []byte) [][]byte {
+	r := k.ring.Load()
+	list := [][]byte{r.index[r.hashes].hash(p, secret)}
+	for i, key := range r.index {
+		if i != r.hashes {
+			list = append(list, key.hash(p, secret))
+		}
+	}
+	return list
+}
+
+type sealingKey struct {
+	id     KeyID
+	prefix [idSize]byte
+	key    []byte
+	made   *sync.Map // of cipher.AEAD by Purpose
+}
+
+func newSealingKey(key []byte) sealingKey {
+	k := sealingKey{key: key, made: new(sync.Map)}
+	sum := sha256.Sum256(append([]byte("heliograph key id "), key...))
+	copy(k.prefix[:], sum[:])
+	k.id = KeyID(hex.EncodeToString(k.prefix[:]))
+	return k
 }
 
 // aead is made once for each purpose: deriving its key costs more than opening a secret with it.
@@ -204,11 +140,27 @@ func (s sealingKey) derive(p Purpose) cipher.AEAD {
 	return aead
 }
 
-// Hash recognises a secret: equal secrets of one purpose have equal hashes, and nobody without the key can tell which.
-func (k *Keys) Hash(p Purpose, secret []byte) []byte {
-	mac := hmac.New(sha256.New, k.index)
+type indexKey struct {
+	id  KeyID
+	key []byte
+}
+
+func newIndexKey(key []byte) indexKey {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("heliograph key file"))
+	return indexKey{id: KeyID(hex.EncodeToString(mac.Sum(nil)[:8])), key: key}
+}
+
+func (i indexKey) hash(p Purpose, secret []byte) []byte {
+	mac := hmac.New(sha256.New, i.key)
 	mac.Write([]byte(p))
 	mac.Write([]byte{0})
 	mac.Write(secret)
 	return mac.Sum(nil)
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) //nolint:errcheck // never fails (crypto/rand)
+	return b
 }

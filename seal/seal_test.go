@@ -73,18 +73,23 @@ func TestKeyFile(t *testing.T) {
 }
 
 func TestBrokenKeyFileShowsNoKey(t *testing.T) {
-	const planted = "cGxhbnRlZCBzZWNyZXQ="
+	const (
+		planted = "cGxhbnRlZCBzZWNyZXQ="
+		fullKey = "cGxhbnRlZHBsYW50ZWRwbGFudGVkcGxhbnRlZHBsYW4="
+	)
 	for name, content := range map[string]string{
-		"not JSON":      planted,
-		"short key":     `{"sealing": ["` + planted + `"], "index": "` + planted + `"}`,
-		"no keys":       `{}`,
-		"index missing": `{"sealing": []}`,
+		"not JSON":        planted,
+		"short key":       `{"sealing": ["` + planted + `"], "index": ["` + planted + `"]}`,
+		"no keys":         `{}`,
+		"index missing":   `{"sealing": ["` + fullKey + `"]}`,
+		"sealing missing": `{"index": ["` + fullKey + `"]}`,
+		"one key twice":   `{"sealing": ["` + fullKey + `", "` + fullKey + `"], "index": ["` + fullKey + `"]}`,
 	} {
 		path := filepath.Join(t.TempDir(), "key")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Load(path); err == nil || strings.Contains(err.Error(), planted) {
+		if _, err := Load(path); err == nil || strings.Contains(err.Error(), planted) || strings.Contains(err.Error(), fullKey) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

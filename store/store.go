@@ -10,8 +10,6 @@ package store
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -82,36 +80,6 @@ func (s *Store) Read(ctx context.Context, do func(Tx) error) error { return s.re
 
 // Write runs do in a transaction and commits it when do returns nil.
 func (s *Store) Write(ctx context.Context, do func(Tx) error) error { return s.write(ctx, do) }
-
-// UseKeys gives the store the keys of its secrets, after comparing them with the fingerprint in the database.
-func (s *Store) UseKeys(ctx context.Context, keys *seal.Keys) error {
-	return s.Write(ctx, func(tx Tx) error {
-		known, err := setting(ctx, tx, "key_fingerprint")
-		switch {
-		case errors.Is(err, ErrNoRows):
-			err = putSetting(ctx, tx, "key_fingerprint", keys.Fingerprint())
-		case err == nil && known != keys.Fingerprint():
-			err = fmt.Errorf("this key file (fingerprint %s) does not belong to this database (fingerprint %s): its secrets would not open", keys.Fingerprint(), known)
-		}
-		if err == nil {
-			s.keys = keys
-		}
-		return err
-	})
-}
-
-// HasKeys reports whether a key file belongs to the database already, so that a new one must not be made.
-func (s *Store) HasKeys(ctx context.Context) (has bool, err error) {
-	err = s.Read(ctx, func(tx Tx) error {
-		_, err := setting(ctx, tx, "key_fingerprint")
-		if errors.Is(err, ErrNoRows) {
-			return nil
-		}
-		has = err == nil
-		return err
-	})
-	return has, err
-}
 
 // UseJobs gives the store the job engine, whose jobs commit in the store's transactions.
 func (s *Store) UseJobs(j Jobs) { s.jobs = j }
