@@ -40,6 +40,7 @@ type Options struct {
 	Callback    func(server string) string // where a server's service reports what became of messages; nil = nowhere
 	Logger      *slog.Logger               // nil = silent
 	Metrics     *web.Metrics               // nil = not counted
+	Languages   []*text.Catalogue          // what people may choose from; nil = text.All
 	Now         func() time.Time           // nil = the machine's clock
 }
 
@@ -51,16 +52,16 @@ type Accounts interface {
 	SetPasswordByLink(ctx context.Context, secret, hash string) (access.Account, error)
 	SignedIn(ctx context.Context, id string) error
 	CreateAccount(ctx context.Context, name string, role access.Role) (access.Account, error)
+	SetLanguage(ctx context.Context, id, language, zone string) error
 }
 
 // console answers for all pages.
 type console struct {
 	Options
-	sessions  *scs.SessionManager
-	throttle  *access.Throttle
-	assets    *web.Assets
-	catalogue *text.Catalogue
-	demoHash  [sha256.Size]byte
+	sessions *scs.SessionManager
+	throttle *access.Throttle
+	assets   *web.Assets
+	demoHash [sha256.Size]byte
 }
 
 //go:embed assets
@@ -95,17 +96,19 @@ func New(o Options) (http.Handler, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Languages == nil {
+		o.Languages = text.All
+	}
 	assets, err := web.NewAssets(assetFiles, "/assets/", assetNames)
 	if err != nil {
 		return nil, err
 	}
 	c := &console{
-		Options:   o,
-		sessions:  web.NewSessions(o.Sessions, o.Secure),
-		throttle:  access.NewThrottle(o.Now),
-		assets:    assets,
-		catalogue: text.English,
-		demoHash:  sha256.Sum256([]byte(o.DemoEntry)),
+		Options:  o,
+		sessions: web.NewSessions(o.Sessions, o.Secure),
+		throttle: access.NewThrottle(o.Now),
+		assets:   assets,
+		demoHash: sha256.Sum256([]byte(o.DemoEntry)),
 	}
 	mux := c.routes()
 	return web.Chain(mux,

@@ -74,6 +74,15 @@ func (f *fakeAccounts) CreateAccount(_ context.Context, name string, role access
 
 func (f *fakeAccounts) SignedIn(context.Context, string) error { return nil }
 
+func (f *fakeAccounts) SetLanguage(_ context.Context, id, language, zone string) error {
+	for i := range f.list {
+		if f.list[i].ID == id {
+			f.list[i].Language, f.list[i].Zone = language, zone
+		}
+	}
+	return nil
+}
+
 // fakeServers keeps servers as the door does: names are unique, the first of a kind is active, settings are checked.
 type fakeServers struct {
 	list   []channel.Server

@@ -31,7 +31,8 @@ func percent(ctx context.Context, part, whole int64) string {
 
 // moment writes a time in the zone of who looks, such as "21 Mar 2026, 14:05 CET".
 func moment(ctx context.Context, at time.Time) string {
-	return at.In(viewOf(ctx).zone).Format("2 Jan 2006, 15:04 MST")
+	v := viewOf(ctx)
+	return v.catalogue.Moment(at.In(v.zone))
 }
 
 // clock writes the time of day, with the day when it is not today.
@@ -41,7 +42,7 @@ func clock(ctx context.Context, at time.Time) string {
 	if at.YearDay() == now.YearDay() && at.Year() == now.Year() {
 		return at.Format("15:04")
 	}
-	return at.Format("2 Jan, 15:04")
+	return v.catalogue.Day(at) + ", " + at.Format("15:04")
 }
 
 // ago says how long before now a time was, or how long after now it will be.

@@ -39,9 +39,11 @@ type view struct {
 	zone      *time.Location
 	now       time.Time
 	path      string // of the page
+	back      string // leads back to it, with its query
 	flash     flash
 	demoInbox string
 	catalogue *text.Catalogue
+	languages []*text.Catalogue // to choose from
 	assets    *web.Assets
 }
 
@@ -69,11 +71,13 @@ func (c *console) withView(r *http.Request, account access.Account) *http.Reques
 	v := &view{
 		account:   account,
 		theme:     themeOf(r),
-		zone:      zoneOf(r),
+		zone:      zoneOf(r, account),
 		now:       c.Now(),
 		path:      r.URL.Path,
+		back:      backOf(r),
 		demoInbox: c.DemoInbox,
-		catalogue: c.catalogue,
+		catalogue: c.languageOf(r, account),
+		languages: c.Languages,
 		assets:    c.assets,
 	}
 	return r.WithContext(context.WithValue(r.Context(), viewKey{}, v))
@@ -86,23 +90,18 @@ func themeOf(r *http.Request) string {
 	return ""
 }
 
-// zoneOf is the time zone that app.js found in the browser; UTC when it never ran.
-func zoneOf(r *http.Request) *time.Location {
-	cookie, err := r.Cookie(zoneCookie)
-	if err != nil || len(cookie.Value) > 64 {
-		return time.UTC
+// backOf leads back to the page of a request. What was posted cannot be asked for again, only its address.
+func backOf(r *http.Request) string {
+	if r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" {
+		return r.URL.RequestURI()
 	}
-	name := strings.ReplaceAll(cookie.Value, "%2F", "/")
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "Local" {
-		return time.UTC
-	}
-	return zone
+	return r.URL.Path
 }
 
 const (
-	themeCookie = "theme"
-	zoneCookie  = "zone"
+	themeCookie    = "theme"
+	languageCookie = "language"
+	zoneCookie     = "zone"
 )
 
 // show writes a whole page.

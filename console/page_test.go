@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"heliograph/channel"
+	"heliograph/console/text"
 )
 
 // Every page is safe under its own policy: no inline script or style, and nothing from elsewhere.
@@ -147,7 +148,7 @@ func TestTimesAreTheViewersOwn(t *testing.T) {
 		t.Errorf("in Lisbon: %q", got)
 	}
 	f.setCookie("zone", "America%2FSao_Paulo")
-	if got := title(); got != "21 Mar 2026, 10:57 -03" {
+	if got := title(); got != "21 Mar 2026, 10:57 UTC−03" {
 		t.Errorf("in São Paulo: %q", got)
 	}
 	f.setCookie("zone", "../../etc/passwd")
@@ -158,8 +159,7 @@ func TestTimesAreTheViewersOwn(t *testing.T) {
 
 func TestAgo(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	c := &console{Options: Options{Now: func() time.Time { return testTime }}}
-	c.catalogue = viewOf(context.Background()).catalogue
+	c := &console{Options: Options{Now: func() time.Time { return testTime }, Languages: text.All}}
 	ctx := c.withView(r, viewOf(context.Background()).account).Context()
 	for _, one := range []struct {
 		gone time.Duration

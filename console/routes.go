@@ -21,6 +21,8 @@ func (c *console) routes() *http.ServeMux {
 	open("POST /welcome", c.welcome)
 	open("GET /enter/{secret}", c.enterDemo)
 	open("POST /theme", c.setTheme)
+	private("GET /language", c.languageForm)
+	open("POST /language", c.setLanguage)
 
 	// Dashboard
 	private("GET /{$}", c.dashboard)

@@ -71,9 +71,9 @@ func (s *Store) accountWhere(ctx context.Context, condition string, args ...any)
 func account(ctx context.Context, tx Tx, condition string, args ...any) (a access.Account, err error) {
 	var created, signedIn int64
 	err = tx.QueryRow(ctx, `
-		SELECT id, name, role, password_hash, created_at, last_sign_in
+		SELECT id, name, role, password_hash, created_at, last_sign_in, language, time_zone
 		FROM accounts WHERE `+condition, args...).
-		Scan(&a.ID, &a.Name, &a.Role, &a.PasswordHash, &created, &signedIn)
+		Scan(&a.ID, &a.Name, &a.Role, &a.PasswordHash, &created, &signedIn, &a.Language, &a.Zone)
 	a.CreatedAt, a.LastSignIn = at(created), at(signedIn)
 	return a, notFound(err)
 }
@@ -136,6 +136,14 @@ func (s *Store) SetPasswordByLink(ctx context.Context, secret, hash string) (a a
 func (s *Store) SignedIn(ctx context.Context, accountID string) error {
 	return s.Write(ctx, func(tx Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE accounts SET last_sign_in = $1 WHERE id = $2`, ms(s.now()), accountID)
+		return err
+	})
+}
+
+// SetLanguage keeps how the console speaks to an account: a language and a time zone, each empty for its browser's.
+func (s *Store) SetLanguage(ctx context.Context, accountID, language, zone string) error {
+	return s.Write(ctx, func(tx Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE accounts SET language = $1, time_zone = $2 WHERE id = $3`, language, zone, accountID)
 		return err
 	})
 }

@@ -37,6 +37,12 @@ func testAccounts(t *testing.T, open func(t *testing.T) *store.Store) {
 	if found, err = s.Account(ctx, made.ID); err != nil || !found.LastSignIn.Equal(Now) {
 		t.Errorf("signed in at %v, %v", found.LastSignIn, err)
 	}
+	if err := s.SetLanguage(ctx, made.ID, "pt", "Europe/Lisbon"); err != nil {
+		t.Fatal(err)
+	}
+	if found, err = s.Account(ctx, made.ID); err != nil || found.Language != "pt" || found.Zone != "Europe/Lisbon" {
+		t.Errorf("speaks %q in %q, %v", found.Language, found.Zone, err)
+	}
 	if _, err := s.AccountByName(ctx, "nobody"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("nobody: %v", err)
 	}

@@ -1,0 +1,9 @@
+// Package french is what the console says in French; see package text.
+//
+// People are addressed as “vous”. A no-break space stands before : ; ? ! and inside « »: texts are written with U+00A0.
+package french
+
+// Areas of the console.
+var Areas = []map[string]string{
+	languages,
+}

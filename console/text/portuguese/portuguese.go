@@ -1,0 +1,11 @@
+// Package portuguese is what the console says in Portuguese; see package text.
+//
+// It is meant for Portugal, Brazil and all others who read Portuguese. Where their words differ the European one stands
+// here (ficheiro, palavra-passe, utilizador), and where both understand a third, that one: people are not addressed as
+// “você” or “tu”, but with the imperative of courtesy (introduza, escolha).
+package portuguese
+
+// Areas of the console.
+var Areas = []map[string]string{
+	languages,
+}
