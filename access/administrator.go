@@ -25,6 +25,8 @@ type Account struct {
 	PasswordHash string // argon2id in PHC form; empty = not set yet
 	CreatedAt    time.Time
 	LastSignIn   time.Time // zero = never
+	Language     string    // that the console speaks to it: a tag such as "fr"; empty = as its browser asks
+	Zone         string    // in which it is shown times: an IANA name such as "Europe/Lisbon"; empty = its browser's
 }
 
 // Link is a one-time link that sets a password. Only a hash of its secret is kept.
