@@ -42,6 +42,8 @@ CREATE TABLE registrations (
     wake_at            BIGINT NOT NULL DEFAULT 0,
     wake_result        BINTEXT NOT NULL DEFAULT '',
     wake_reason        BINTEXT NOT NULL DEFAULT '',
+    displaced          BOOLEAN NOT NULL DEFAULT FALSE, -- a push without a badge may have taken the place of one with it
+    pace               BYTEA,                  -- when the last rationed wakes went: seconds since 1970, 4 bytes each
     resubscribe        BOOLEAN NOT NULL DEFAULT FALSE,
     events             BIGINT NOT NULL DEFAULT 0,
     wakes              BIGINT NOT NULL DEFAULT 0,
@@ -66,7 +68,9 @@ CREATE TABLE subscriptions (
     event_at                BIGINT NOT NULL DEFAULT 0,
     watermark_hash          BYTEA,
     previous_watermark_hash BYTEA,
-    deadline                BIGINT NOT NULL DEFAULT 0, -- when it counts as lost; 0 = never
+    gap_at                  BIGINT NOT NULL DEFAULT 0, -- when a notification was last found missing
+    deadline                BIGINT NOT NULL DEFAULT 0, -- when the watchdog looks at it next; 0 = never. Contacts do not move it
+    late_at                 BIGINT NOT NULL DEFAULT 0, -- since when one ping is missing; 0 = none
     lost_at                 BIGINT NOT NULL DEFAULT 0, -- 0 = it is not lost
     reminders               INTEGER NOT NULL DEFAULT 0,
     next_reminder_at        BIGINT NOT NULL DEFAULT 0
@@ -75,6 +79,7 @@ CREATE UNIQUE INDEX subscriptions_id ON subscriptions (registration, id_hash);
 CREATE UNIQUE INDEX subscriptions_handle ON subscriptions (registration, handle) WHERE handle IS NOT NULL;
 CREATE INDEX subscriptions_deadline ON subscriptions (deadline) WHERE deadline <> 0 AND lost_at = 0;
 CREATE INDEX subscriptions_reminder ON subscriptions (next_reminder_at) WHERE next_reminder_at <> 0;
+CREATE INDEX subscriptions_late ON subscriptions (server_hash) WHERE late_at <> 0 AND server_hash IS NOT NULL;
 CREATE INDEX subscriptions_server ON subscriptions (server_hash) WHERE frequency_minutes IS NOT NULL AND server_hash IS NOT NULL;
 
 -- Wakes that no provider has accepted yet: one a registration, the newest badge wins.
@@ -86,7 +91,10 @@ CREATE TABLE pending_wakes (
     wake         SMALLINT NOT NULL, -- 1 new, 2 change, 3 resubscribe
     badge        INTEGER,           -- NULL = none
     badge_time   BIGINT NOT NULL DEFAULT 0,
-    since        BIGINT NOT NULL,
+    badge_subscription BYTEA,
+    paced        BYTEA,             -- the mail server (subscriptions.server_hash) whose resubscribe wakes share a rate
+    since        BIGINT NOT NULL,   -- when the newest event in it arrived
+    sent_at      BIGINT NOT NULL DEFAULT 0, -- accepted then, and looked at once more: see mailbox/pending.go
     next_at      BIGINT NOT NULL,
     attempts     INTEGER NOT NULL DEFAULT 0,
     reason       BINTEXT NOT NULL DEFAULT ''
