@@ -2,27 +2,17 @@ package access
 
 import "time"
 
-// Role says what somebody may do. This version knows the one that may do everything.
-type Role string
-
-// Administrator may do everything.
-const Administrator Role = "administrator"
-
-// ParseRole reads a role's word. Case does not matter.
-func ParseRole(word string) (Role, bool) {
-	switch word {
-	case "administrator", "Administrator":
-		return Administrator, true
-	}
-	return "", false
-}
-
 // Account is a person who signs in to the console.
 type Account struct {
 	ID           string // UUIDv7
 	Name         string // what they sign in with; unique, case does not matter
 	Role         Role
-	PasswordHash string // argon2id in PHC form; empty = not set yet
+	Scope        Scope    // what of the fleet they see
+	Groups       []string // names of the groups that they are limited to, sorted; nil when they are not
+	Mail         string   // one plain address; empty = none
+	Mobile       string   // E.164; empty = none
+	Alerts       bool     // they are told by mail and text message when something breaks
+	PasswordHash string   // argon2id in PHC form; empty = not set yet
 	CreatedAt    time.Time
 	LastSignIn   time.Time // zero = never
 	Language     string    // that the console speaks to it: a tag such as "fr"; empty = as its browser asks
@@ -39,16 +29,18 @@ type Link struct {
 type Token struct {
 	ID        string // UUIDv7
 	Name      string
-	Role      Role
+	Role      Role     // never more than its maker's is now
+	Scope     Scope    // likewise
+	Groups    []string // names of the groups that it is limited to, sorted; nil when it is not
+	Maker     string   // Account.ID of who made it, directly or by another token; empty = the command line did
+	MadeBy    string   // the maker's name when it was made
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero = never
 	LastUsed  time.Time // zero = never; at most a minute old
 }
 
-// Actor is who asks for something: an account at the console or a token at the API.
-type Actor struct {
-	ID    string // of the account or token
-	Name  string
-	Role  Role
-	Scope Scope
+// AlertRecipient is where an administrator is told when something breaks. Mail and Mobile are empty when they have none.
+type AlertRecipient struct {
+	Mail, Mobile string
+	Language     string // a tag such as "fr"; empty = the organisation's
 }

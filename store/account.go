@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -28,24 +26,11 @@ func (s *Store) HasAccounts(ctx context.Context) (has bool, err error) {
 // CreateAccount makes an account without a password: a link sets it. ErrConflict when the name is taken, whatever its
 // case.
 func (s *Store) CreateAccount(ctx context.Context, name string, role access.Role) (a access.Account, err error) {
-	name = accountName(name)
-	if name == "" || len(name) > 128 {
-		return a, errors.New("the name of an account has 1 to 128 characters")
-	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return a, err
 	}
-	a = access.Account{ID: id.String(), Name: name, Role: role, CreatedAt: s.now()}
-	err = s.Write(ctx, func(tx Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO accounts (id, name, role, created_at) VALUES ($1, $2, $3, $4)`,
-			a.ID, a.Name, string(a.Role), ms(a.CreatedAt))
-		if isUnique(err) {
-			return fmt.Errorf("an account with this name exists already: %w", ErrConflict)
-		}
-		return err
-	})
-	return a, err
+	return s.AddAccount(ctx, access.Account{ID: id.String(), Name: name, Role: role, Scope: access.Everything})
 }
 
 func accountName(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
@@ -68,14 +53,24 @@ func (s *Store) accountWhere(ctx context.Context, condition string, args ...any)
 	return a, err
 }
 
-func account(ctx context.Context, tx Tx, condition string, args ...any) (a access.Account, err error) {
+const accountColumns = `id, name, role, limited, mail, mobile, receives_alerts, password_hash, created_at, last_sign_in, language, time_zone`
+
+// scanAccount reads all but the groups that an account is limited to.
+func scanAccount(r Row) (a access.Account, limited bool, err error) {
 	var created, signedIn int64
-	err = tx.QueryRow(ctx, `
-		SELECT id, name, role, password_hash, created_at, last_sign_in, language, time_zone
-		FROM accounts WHERE `+condition, args...).
-		Scan(&a.ID, &a.Name, &a.Role, &a.PasswordHash, &created, &signedIn, &a.Language, &a.Zone)
+	err = r.Scan(&a.ID, &a.Name, &a.Role, &limited, &a.Mail, &a.Mobile, &a.Alerts, &a.PasswordHash, &created, &signedIn, &a.Language, &a.Zone)
 	a.CreatedAt, a.LastSignIn = at(created), at(signedIn)
-	return a, notFound(err)
+	return a, limited, err
+}
+
+func account(ctx context.Context, tx Tx, condition string, args ...any) (access.Account, error) {
+	a, limited, err := scanAccount(tx.QueryRow(ctx, `
+		SELECT `+accountColumns+` FROM accounts WHERE `+condition, args...))
+	if err != nil {
+		return a, notFound(err)
+	}
+	a.Scope, a.Groups, err = accountGroups.scope(ctx, tx, a.ID, limited)
+	return a, err
 }
 
 // NewLink makes a one-time link that sets the account's password, and gives its secret, which is not kept. Older links

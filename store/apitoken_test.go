@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -33,7 +34,7 @@ func TestTokens(t *testing.T) {
 		if err != nil || used.ID != token.ID || !used.LastUsed.Equal(storetest.Now) || used.Role != access.Administrator {
 			t.Errorf("used: %+v, %v", used, err)
 		}
-		if kept, err := s.Token(ctx, token.ID); err != nil || kept != used {
+		if kept, err := s.Token(ctx, token.ID); err != nil || !reflect.DeepEqual(kept, used) {
 			t.Errorf("kept %+v, want %+v, %v", kept, used, err)
 		}
 		ended, _ := make("ended", storetest.Now)

@@ -9,7 +9,7 @@ import (
 const hoursKept = 400 * 24 * time.Hour
 
 // CleanUp deletes up to limit rows of each kind that nobody needs any more: finished deliveries of notifications that
-// ended before a time, answers, sessions and links whose time is over. It returns the largest number it found of a kind.
+// ended before a time, answers, sessions and links whose time is over, and what the audit log has kept long enough. It returns the largest number it found of a kind.
 func (s *Store) CleanUp(ctx context.Context, before time.Time, limit int) (most int, err error) {
 	deliveries, err := s.cleanDeliveries(ctx, before, limit)
 	if err != nil {
@@ -19,7 +19,11 @@ func (s *Store) CleanUp(ctx context.Context, before time.Time, limit int) (most 
 	if err != nil {
 		return 0, err
 	}
-	return max(deliveries, int(answers)), s.cleanExpired(ctx)
+	entries, err := s.cleanAudit(ctx, limit)
+	if err != nil {
+		return 0, err
+	}
+	return max(deliveries, int(answers), int(entries)), s.cleanExpired(ctx)
 }
 
 func (s *Store) cleanDeliveries(ctx context.Context, before time.Time, limit int) (found int, err error) {
