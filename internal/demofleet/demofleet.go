@@ -24,6 +24,9 @@ type Options struct {
 	Now  time.Time // the fleet is seen at this time
 	APNs string    // bundle id of the app on Apple's devices
 	FCM  string    // app on Android
+
+	WebPush   string                   // app in browsers
+	Subscribe func(name string) string // the token of a browser on a Windows PC; nil = they have none
 }
 
 // Domain is where the mail of a made fleet would go, if it went.

@@ -140,7 +140,8 @@ func (m *maker) imei() string {
 	return string(append(digits, byte('0'+(10-sum%10)%10)))
 }
 
-// token is as long as the real ones: 32 bytes in hexadecimal for APNs, 163 characters for FCM.
+// token is as long as the real ones: 32 bytes in hexadecimal for APNs, 163 characters for FCM. Browsers
+// subscribe on PCs.
 func (m *maker) token(p fleet.Platform) *fleet.PushToken {
 	switch p {
 	case fleet.IOS, fleet.IPadOS, fleet.MacOS:
@@ -148,6 +149,11 @@ func (m *maker) token(p fleet.Platform) *fleet.PushToken {
 	case fleet.Android:
 		text := base64.RawURLEncoding.EncodeToString(m.bytes(123))
 		return &fleet.PushToken{Provider: fleet.FCM, App: m.FCM, Environment: fleet.Production, Token: text[:22] + ":APA91b" + text[22:156]}
+	case fleet.Windows:
+		if m.Subscribe == nil {
+			return nil
+		}
+		return &fleet.PushToken{Provider: fleet.WebPush, App: m.WebPush, Environment: fleet.Production, Token: m.Subscribe("pc-" + hex.EncodeToString(m.bytes(6)))}
 	}
 	return nil
 }

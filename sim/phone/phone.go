@@ -19,6 +19,7 @@ type Platform string
 const (
 	IOS     Platform = "ios"
 	Android Platform = "android"
+	Web     Platform = "web" // a browser, behind a Web Push service
 )
 
 // Push is one accepted message as its phone understands it.
