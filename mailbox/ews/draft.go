@@ -156,28 +156,27 @@ func timeOf(text []byte) time.Time {
 // zoned reports whether what follows the seconds names a zone.
 func zoned(rest []byte) bool { return bytes.ContainsAny(rest, "Zz+-") }
 
-// codes are the documented response codes that a push can carry; a label of metrics can be one of them.
-var codes = map[string]string{}
-
-func init() {
-	for _, code := range []string{
-		"NoError", "ErrorReadEventsFailed", "ErrorMissedNotificationEvents", "ErrorInvalidSubscription", "ErrorSubscriptionNotFound",
-		"ErrorMailboxMoveInProgress", "ErrorMailboxStoreUnavailable", "ErrorInternalServerError", "ErrorInternalServerTransientError",
-		"ErrorProxyRequestNotAllowed", "ErrorExpiredSubscription", "ErrorInvalidWatermark", "ErrorServerBusy", "ErrorConnectionFailed",
-		"ErrorMailboxFailover", "ErrorNonExistentMailbox", "ErrorAccessDenied",
-	} {
-		codes[code] = code
-	}
+// codes are the documented response codes that a push can carry: a label of metrics may be one of them.
+var codes = []string{
+	"NoError", "ErrorReadEventsFailed", "ErrorMissedNotificationEvents", "ErrorInvalidSubscription", "ErrorSubscriptionNotFound",
+	"ErrorExpiredSubscription", "ErrorMailboxMoveInProgress", "ErrorMailboxStoreUnavailable", "ErrorMailboxFailover",
+	"ErrorNonExistentMailbox", "ErrorInvalidWatermark", "ErrorProxyRequestNotAllowed", "ErrorConnectionFailed", "ErrorServerBusy",
+	"ErrorAccessDenied", "ErrorInternalServerError", "ErrorInternalServerTransientError",
 }
+
+// otherCode stands for all that are not in the list.
+const otherCode = "other"
 
 func codeOf(text []byte) string {
 	if len(text) == 0 {
 		return ""
 	}
-	if code, ok := codes[string(text)]; ok {
-		return code
+	for _, code := range codes {
+		if string(text) == code {
+			return code
+		}
 	}
-	return "other"
+	return otherCode
 }
 
 // failed: the class says so, or there is nothing but the code of an error.

@@ -6,7 +6,7 @@ import "bytes"
 // False = there is something else in it, well-formed or not; d is then half filled and fallback decides. What scan accepts,
 // fallback accepts with the same result (FuzzDecode).
 func scan(text []byte, d *draft) bool {
-	s := scanner{text: text, d: d}
+	s := scanner{text: text, d: d, tokens: aroundRoot}
 	s.places[0] = document
 	return s.declaration() && s.document()
 }
@@ -20,6 +20,9 @@ type scanner struct {
 	places [maxDepth + 1]place // of the open elements; [0] is the document
 	names  [maxDepth + 1]piece // of the open elements, with their prefixes
 }
+
+// aroundRoot are the tokens that scan does not count: the declaration, and space before and after the root.
+const aroundRoot = 3
 
 // piece is a part of the text.
 type piece struct{ from, to int }
@@ -107,18 +110,18 @@ func (s *scanner) content() bool {
 	if s.at == len(s.text) || s.text[s.at] != '<' {
 		return false
 	}
-	if from == s.at {
-		return !s.places[s.depth].kept() || s.closing()
+	if from < s.at {
+		s.tokens++
 	}
-	s.tokens++
-	if !s.places[s.depth].kept() {
+	p := s.places[s.depth]
+	if !p.kept() {
 		return true
 	}
 	text := s.text[from:s.at]
 	if !s.closing() || bytes.IndexByte(text, '\r') >= 0 { // line ends are made one kind by fallback
 		return false
 	}
-	s.d.text(s.places[s.depth], text)
+	s.d.text(p, text)
 	return true
 }
 
