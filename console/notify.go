@@ -236,7 +236,7 @@ type previewPart struct {
 func (c *console) previewOf(r *http.Request, form *notifyForm, device fleet.DeviceID) (p previewPart, err error) {
 	p.Device = device
 	content, list := form.content(r.Context())
-	if p.Device == "" || len(list) > 0 || content == (template.Content{}) {
+	if p.Device == "" || len(list) > 0 || content.Empty() {
 		return p, nil
 	}
 	shown, missing, err := c.Sender.PreviewContent(r.Context(), actor(r), previewable(content), p.Device)

@@ -32,7 +32,10 @@ func (s *Store) Migrate(ctx context.Context) error {
 		if err := startSequence(ctx, tx, "deliveries"); err != nil {
 			return err
 		}
-		return startCarriers(ctx, tx)
+		if err := startCarriers(ctx, tx); err != nil {
+			return err
+		}
+		return startTemplates(ctx, tx, ms(s.now()))
 	})
 }
 

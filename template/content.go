@@ -3,6 +3,7 @@ package template
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -11,7 +12,20 @@ type Content struct {
 	Push *PushText `json:"push,omitempty"`
 	SMTP *MailText `json:"smtp,omitempty"`
 	SMS  *SMSText  `json:"sms,omitempty"`
+
+	// Language is that of the texts above, for the names of months and days; empty = English. Variants are the texts in
+	// other languages, by BCP 47 tag: for people who read them.
+	Language string             `json:"language,omitempty"`
+	Variants map[string]Variant `json:"variants,omitempty"`
+
+	// Facts are values of macros that are the same for everybody, by slot, and TimeZone is where its times are read: as
+	// they were when it was asked for.
+	Facts    map[string]string `json:"facts,omitempty"`
+	TimeZone string            `json:"time_zone,omitempty"`
 }
+
+// Empty reports whether the content uses no channel.
+func (c Content) Empty() bool { return c.Push == nil && c.SMTP == nil && c.SMS == nil }
 
 // PushText is shown by the device app. Message may hold macros.
 type PushText struct {
@@ -81,7 +95,7 @@ func (c Content) Check() []Problem {
 	}
 	may := func(pointer, text string, limit int) { found = append(found, tooLong(pointer, text, limit)...) }
 
-	if c.Push == nil && c.SMTP == nil && c.SMS == nil {
+	if c.Empty() {
 		return []Problem{{"", "names no channel: give push, smtp or sms"}}
 	}
 	if p := c.Push; p != nil {
@@ -100,6 +114,21 @@ func (c Content) Check() []Problem {
 	if s := c.SMS; s != nil {
 		need("/sms/message", s.Message, maxMessage)
 		may("/sms/recipient", s.Recipient, maxMessage)
+	}
+	for language, v := range c.Variants {
+		found = append(found, v.check(language)...)
+	}
+	return found
+}
+
+// check finds texts that are too long.
+func (v Variant) check(language string) (found []Problem) {
+	for _, t := range v.texts(language) {
+		limit := maxMessage
+		if strings.HasSuffix(t.Pointer, "/subject") {
+			limit = maxSubject
+		}
+		found = append(found, tooLong(t.Pointer, t.Text, limit)...)
 	}
 	return found
 }
