@@ -104,9 +104,7 @@ func (s *scanner) space() {
 // element with a kept text is left to fallback, which joins the parts.
 func (s *scanner) content() bool {
 	from := s.at
-	for s.at < len(s.text) && classes[s.text[s.at]]&inText != 0 {
-		s.at++
-	}
+	s.at += plain(s.text[from:], '<')
 	if s.at == len(s.text) || s.text[s.at] != '<' {
 		return false
 	}
@@ -123,6 +121,16 @@ func (s *scanner) content() bool {
 	}
 	s.d.text(p, text)
 	return true
+}
+
+// plain is how many bytes there are before end, or before one that may not stand in a text as it is.
+func plain(text []byte, end byte) int {
+	for i, c := range text {
+		if c == end || classes[c]&inText == 0 {
+			return i
+		}
+	}
+	return len(text)
 }
 
 // closing reports whether an end tag is next.
@@ -220,9 +228,13 @@ func (s *scanner) part() bool {
 	if s.at == len(s.text) || classes[s.text[s.at]]&atStart == 0 {
 		return false
 	}
-	for s.at < len(s.text) && classes[s.text[s.at]]&inName != 0 {
-		s.at++
+	for i, c := range s.text[s.at:] {
+		if classes[c]&inName == 0 {
+			s.at += i
+			return true
+		}
 	}
+	s.at = len(s.text)
 	return true
 }
 
@@ -238,9 +250,7 @@ func (s *scanner) attribute(p place) bool {
 	}
 	s.at += 2
 	from := s.at
-	for s.at < len(s.text) && s.text[s.at] != quote && classes[s.text[s.at]]&inText != 0 {
-		s.at++
-	}
+	s.at += plain(s.text[from:], quote)
 	if s.at == len(s.text) || s.text[s.at] != quote {
 		return false
 	}
