@@ -27,6 +27,13 @@ type Sender interface {
 	Close()
 }
 
+// Waker is what a Sender of pushes is beside: it hands over one message in the caller's own goroutine, which saves what a
+// batch costs. The deadline of ctx bounds the wait for an answer too: one that comes later is lost, and the message may
+// have arrived. It draws no conclusions about others: no streak ends anything.
+type Waker interface {
+	Wake(ctx context.Context, m message.Message) message.Outcome
+}
+
 // Provider describes one kind of service. It is a plain value, listed in channel/all.
 type Provider struct {
 	Kind    string          // the API's word: smtp, apns, fcm

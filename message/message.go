@@ -74,6 +74,8 @@ type Message struct {
 	Sound   string // push: name of the sound; empty = the platform's default sound
 	Badge   *int   // push: number on the icon; nil = untouched
 
+	Wake *Wake // push: wakes a mail app, and says nothing; nil = a text
+
 	// Shared is not empty when sender, subject and text are the same for every message with the same Shared: an SMTP
 	// sender may hand them over as envelope recipients of one mail. It is NOTIFICATION.LANGUAGE, as the Message-ID wants.
 	Shared string

@@ -54,15 +54,18 @@ func (s *sender) Send(ctx context.Context, batch []message.Message) []message.Ou
 	return channel.Each(ctx, batch, width, s.one)
 }
 
+// Wake is channel.Waker's.
+func (s *sender) Wake(ctx context.Context, m message.Message) message.Outcome { return s.one(ctx, m) }
+
 // one sends a message, again when the answer asks for something that has not been tried yet.
 func (s *sender) one(ctx context.Context, m message.Message) message.Outcome {
 	if !plausible(m.Address) {
 		return message.Fail(noToken)
 	}
-	body := payload(m)
+	body := bodyOf(m)
 	for tried := remedy(0); ; {
 		token := s.bearer()
-		answer, failure := s.pool.Do(ctx, s.request(m, token, body))
+		answer, failure := s.pool.Do(ctx, s.request(ctx, m, token, body))
 		if failure != nil {
 			return message.Fail(*failure)
 		}
@@ -105,7 +108,21 @@ var (
 	agent     = []string{"heliograph"}
 )
 
-func (s *sender) request(m message.Message, token *bearer, body []byte) h2.Request {
+func (s *sender) request(ctx context.Context, m message.Message, token *bearer, body []byte) h2.Request {
+	r := h2.Request{Path: "/3/device/" + m.Address, Body: body}
+	if m.Wake != nil {
+		r.Header = s.wakeHeader(m)
+		r.Until, _ = ctx.Deadline()
+	} else {
+		r.Header = s.textHeader(m)
+	}
+	if token != nil {
+		r.Header["authorization"] = token.header
+	}
+	return r
+}
+
+func (s *sender) textHeader(m message.Message) http.Header {
 	values := []string{m.ID.UUID(), m.ID.String(), ""}
 	header := http.Header{
 		"apns-topic":       s.topic,
@@ -120,10 +137,7 @@ func (s *sender) request(m message.Message, token *bearer, body []byte) h2.Reque
 		values[2] = strconv.FormatInt(max(m.Expires.Unix(), 0), 10)
 		header["apns-expiration"] = values[2:3:3]
 	}
-	if token != nil {
-		header["authorization"] = token.header
-	}
-	return h2.Request{Path: "/3/device/" + m.Address, Header: header, Body: body}
+	return header
 }
 
 // plausible reports whether a token can stand in a path as it is. Apple promises no length and no alphabet.

@@ -307,7 +307,7 @@ func BenchmarkBare(b *testing.B) {
 			bare(b, transport, func(n int) *http.Request {
 				m := hello
 				m.ID, m.Address = m.ID+message.DeliveryID(n), fmt.Sprintf("%064x", n)
-				request := made.request(m, made.bearer(), payload(m))
+				request := made.request(context.Background(), m, made.bearer(), payload(m))
 				r, err := http.NewRequest(http.MethodPost, s.Endpoint+request.Path, bytes.NewReader(request.Body))
 				if err != nil {
 					b.Fatal(err)

@@ -52,12 +52,15 @@ func (s *sender) Send(ctx context.Context, batch []message.Message) []message.Ou
 	return channel.Each(ctx, batch, width, s.one)
 }
 
+// Wake is channel.Waker's.
+func (s *sender) Wake(ctx context.Context, m message.Message) message.Outcome { return s.one(ctx, m) }
+
 // one sends a message, and once more with a fresh access token when the first was refused.
 func (s *sender) one(ctx context.Context, m message.Message) message.Outcome {
 	if m.Address == "" || len(m.Address) > maxToken {
 		return message.Fail(noToken)
 	}
-	body := payload(m, time.Now())
+	body := bodyOf(m, time.Now())
 	for fresh := false; ; fresh = true {
 		token, failure := s.tokens.get(ctx)
 		if failure != nil {
@@ -66,7 +69,7 @@ func (s *sender) one(ctx context.Context, m message.Message) message.Outcome {
 		if token == nil {
 			return message.Outcome{}
 		}
-		answer, failure := s.pool.Do(ctx, s.request(token, body))
+		answer, failure := s.pool.Do(ctx, s.request(ctx, m, token, body))
 		if failure != nil {
 			return message.Fail(*failure)
 		}
@@ -87,12 +90,16 @@ var (
 	agent     = []string{"heliograph"}
 )
 
-func (s *sender) request(token *access, body []byte) h2.Request {
-	return h2.Request{Path: s.path, Body: body, Header: http.Header{
+func (s *sender) request(ctx context.Context, m message.Message, token *access, body []byte) h2.Request {
+	r := h2.Request{Path: s.path, Body: body, Header: http.Header{
 		"authorization": token.header,
 		"content-type":  plainJSON,
 		"user-agent":    agent,
 	}}
+	if m.Wake != nil {
+		r.Until, _ = ctx.Deadline()
+	}
+	return r
 }
 
 var noToken = message.Failure{

@@ -9,6 +9,7 @@ import (
 // conn is a connection with what the pool knows of it.
 type conn struct {
 	cc      *http.ClientConn
+	born    time.Time
 	warmth  atomic.Int32
 	busy    atomic.Int32 // streams taken
 	retired atomic.Bool  // takes no new requests

@@ -253,7 +253,7 @@ func (p *Pool) dial() {
 		return
 	}
 	p.dialled.Add(1)
-	c := &conn{cc: cc}
+	c := &conn{cc: cc, born: time.Now()}
 	p.mu.Lock()
 	p.dialing = false
 	conns := append(slices.Clone(*p.conns.Load()), c)

@@ -19,6 +19,7 @@ type Request struct {
 	Path   string      // unescaped
 	Header http.Header // names in lower case, which saves HTTP/2 from changing them
 	Body   []byte
+	Until  time.Time // how long an answer is waited for; zero = as long as the pool does
 }
 
 // Answer is what the host said. The zero Answer says that nothing was sent, because the context had ended.
@@ -41,7 +42,7 @@ const (
 )
 
 // Do sends a request and waits for its answer. The end of ctx ends the wait for a stream; what is on the wire is waited
-// for up to the pool's own limit.
+// for up to the pool's own limit, or until r.Until when that is earlier.
 //
 // A failure is of the whole server when it cannot be reached (unreachable, timeout, tls), a lost answer when the request
 // was written and no answer came, and a trouble when the host turned it away on every connection.
@@ -70,7 +71,7 @@ func (p *Pool) send(c *conn, r Request) (a Answer, failure *message.Failure, aga
 	if c.warmth.Load() == trying { // then nobody else is on it
 		defer p.watch(c)()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), p.answer)
+	ctx, cancel := context.WithDeadline(context.Background(), p.until(start, r))
 	defer cancel()
 	body := &body{rest: r.Body}
 	resp, err := c.cc.RoundTrip(p.request(ctx, r, body))
@@ -83,6 +84,15 @@ func (p *Pool) send(c *conn, r Request) (a Answer, failure *message.Failure, aga
 	a = Answer{Status: resp.StatusCode, Header: resp.Header, Body: readBody(resp), pool: p, conn: c}
 	p.finish(c, welcomes(a.Status))
 	return a, nil, false
+}
+
+// until is when nobody waits for an answer any more.
+func (p *Pool) until(start time.Time, r Request) time.Time {
+	limit := start.Add(p.answer)
+	if !r.Until.IsZero() && r.Until.Before(limit) {
+		return r.Until
+	}
+	return limit
 }
 
 func (p *Pool) heard(c *conn) {
@@ -139,7 +149,7 @@ var refusal = new(message.Failure)
 // failed judges a request without an answer.
 func (p *Pool) failed(c *conn, err error, written bool, start time.Time) (f *message.Failure, again bool) {
 	late := errors.Is(err, context.DeadlineExceeded)
-	if c.cc.Err() != nil || late && c.silentSince(start) || notTaken(err) == gone {
+	if c.cc.Err() != nil || late && c.silentSince(start) && p.enough(c, start) || notTaken(err) == gone {
 		p.retire(c)
 	}
 	switch {
@@ -147,7 +157,7 @@ func (p *Pool) failed(c *conn, err error, written bool, start time.Time) (f *mes
 		failure := channel.ConnectFailure(p.endpoint.Host, err)
 		return &failure, false
 	case late:
-		return p.lost("did not answer within " + p.answer.String()), false
+		return p.lost("did not answer within " + min(p.answer, time.Since(start).Round(100*time.Millisecond)).String()), false
 	case channel.EndedByTLS(err):
 		failure := channel.ConnectFailure(p.endpoint.Host, err)
 		return &failure, false
@@ -157,6 +167,14 @@ func (p *Pool) failed(c *conn, err error, written bool, start time.Time) (f *mes
 		return refusal, true
 	}
 	return p.lost("broke the connection before it answered"), false
+}
+
+// silence is how long a connection may say nothing when those who wait have little time each.
+const silence = 10 * time.Second
+
+// enough reports whether a connection was given the time to answer: all of it, or several short waits.
+func (p *Pool) enough(c *conn, start time.Time) bool {
+	return time.Since(start) >= p.answer || time.Since(c.born) > silence && c.silentSince(time.Now().Add(-silence))
 }
 
 func (p *Pool) lost(what string) *message.Failure {

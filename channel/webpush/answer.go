@@ -69,7 +69,7 @@ func printed() (list []channel.Rule) {
 func judge(host string, m message.Message, status int, header http.Header) message.Outcome {
 	if status >= 200 && status < 300 {
 		// The Location of the answer is not kept: whoever knows it can take the message back.
-		return message.Accept(m.ID.Topic())
+		return message.Accept(topicOf(m))
 	}
 	v := verdictOf(status)
 	f := message.Failure{Scope: v.scope, Reason: v.reason, Detail: "The push service " + host + " " + v.detail,

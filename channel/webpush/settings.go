@@ -95,7 +95,7 @@ func (s *Settings) test(ctx context.Context, m message.Message, opts options) ch
 	report.Did("token", endpoint.Origin)
 	dialer, _ := s.dialer(opts) // open has read it too
 	if report.Reach(ctx, dialer, endpoint) && ctx.Err() == nil {
-		outcome, _ := sender.post(newOrigin(endpoint), to, m)
+		outcome, _ := sender.post(ctx, newOrigin(endpoint), to, m)
 		report.Sent(outcome)
 	}
 	return report

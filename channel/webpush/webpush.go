@@ -58,6 +58,9 @@ func (s *sender) Send(ctx context.Context, batch []message.Message) []message.Ou
 	return channel.Each(ctx, batch, width, s.one)
 }
 
+// Wake is channel.Waker's.
+func (s *sender) Wake(ctx context.Context, m message.Message) message.Outcome { return s.one(ctx, m) }
+
 func (s *sender) one(ctx context.Context, m message.Message) message.Outcome {
 	to, err := fleet.ParseSubscription(m.Address)
 	if err != nil {
@@ -75,13 +78,13 @@ func (s *sender) one(ctx context.Context, m message.Message) message.Outcome {
 	case !ok:
 		return message.Outcome{}
 	}
-	outcome, width := s.post(o, to, m)
+	outcome, width := s.post(ctx, o, to, m)
 	return o.leave(m.ID, outcome, width)
 }
 
 // post sends a message, as far as its origin alone is concerned.
-func (s *sender) post(o *origin, to fleet.Subscription, m message.Message) (message.Outcome, int) {
-	body, err := encrypt(payload(m), to)
+func (s *sender) post(ctx context.Context, o *origin, to fleet.Subscription, m message.Message) (message.Outcome, int) {
+	body, err := encrypt(textOf(m), to)
 	if err != nil {
 		return message.Fail(noToken), alone
 	}
@@ -89,7 +92,11 @@ func (s *sender) post(o *origin, to fleet.Subscription, m message.Message) (mess
 	if err != nil {
 		return message.Fail(noKey), alone
 	}
-	return s.wire.post(o, m, to.Endpoint, header(m, authorization, time.Now()), body)
+	limit := s.wire.answer
+	if until, ok := ctx.Deadline(); ok && m.Wake != nil {
+		limit = min(limit, time.Until(until))
+	}
+	return s.wire.post(o, m, to.Endpoint, header(m, authorization, time.Now()), body, limit)
 }
 
 var noToken = message.Failure{
@@ -114,15 +121,19 @@ var (
 
 // header is that of RFC 8030. A message with the topic of one that has not arrived yet replaces it, so a repeat does.
 func header(m message.Message, authorization []string, now time.Time) http.Header {
-	return http.Header{
+	h := http.Header{
 		"Authorization":    authorization,
 		"Content-Encoding": coding,
 		"Content-Type":     octets,
-		"Ttl":              {strconv.FormatInt(int64(timeToLive(m, now)/time.Second), 10)},
-		"Topic":            {m.ID.Topic()},
+		"Ttl":              {strconv.FormatInt(int64(timeToLive(m, now).Round(time.Second)/time.Second), 10)},
+		"Topic":            {topicOf(m)},
 		"Urgency":          urgent,
 		"User-Agent":       agent,
 	}
+	if m.Wake != nil && !m.Wake.Urgent {
+		h["Urgency"] = usual
+	}
+	return h
 }
 
 // maxTTL is four weeks, as long as any push service keeps a message.

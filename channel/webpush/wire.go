@@ -51,14 +51,15 @@ func newWire(d channel.Dialer, answer time.Duration) *wire {
 
 func (w *wire) close() { w.transport.CloseIdleConnections() }
 
-// post sends one request and judges its answer. width is how many messages at once the connection takes.
-func (w *wire) post(o *origin, m message.Message, to *url.URL, header http.Header, payload []byte) (outcome message.Outcome, width int) {
-	ctx, cancel := context.WithTimeout(context.Background(), w.answer)
+// post sends one request, waits so long for its answer and judges it. width is how many messages at once the connection
+// takes.
+func (w *wire) post(o *origin, m message.Message, to *url.URL, header http.Header, payload []byte, limit time.Duration) (outcome message.Outcome, width int) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	body := &body{content: payload}
 	resp, err := w.transport.RoundTrip(body.request(ctx, to, header))
 	if err != nil {
-		return message.Fail(w.failed(o, err, body.read.Load())), overHTTP1
+		return message.Fail(w.failed(o, err, body.read.Load(), limit)), overHTTP1
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, maxBody)
 	_ = resp.Body.Close()
@@ -69,7 +70,7 @@ func (w *wire) post(o *origin, m message.Message, to *url.URL, header http.Heade
 }
 
 // failed judges a request without an answer.
-func (w *wire) failed(o *origin, err error, written bool) message.Failure {
+func (w *wire) failed(o *origin, err error, written bool, limit time.Duration) message.Failure {
 	var barred channel.AddressError
 	switch late := errors.Is(err, context.DeadlineExceeded); {
 	case errors.As(err, &barred):
@@ -77,7 +78,7 @@ func (w *wire) failed(o *origin, err error, written bool) message.Failure {
 	case !written, channel.EndedByTLS(err):
 		return channel.ConnectFailure(o.Host, err)
 	case late:
-		return lost(o.Host, "did not answer within "+w.answer.String())
+		return lost(o.Host, "did not answer within "+limit.Round(100*time.Millisecond).String())
 	}
 	return lost(o.Host, "broke the connection before it answered")
 }
