@@ -8,6 +8,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,12 +31,14 @@ type App struct {
 	engine  *jobs.Engine
 	courier *courier.Courier
 	door    *intake.Door
+	keys    *keyKeeper
 
-	addr      Addresses
-	firstLink string
-	working   atomic.Bool // the job engine runs
-	draining  context.Context
-	drain     context.CancelFunc
+	addr        Addresses
+	certificate *tls.Config // of the console's listener; nil = plain HTTP
+	firstLink   string
+	working     atomic.Bool // the job engine runs
+	draining    context.Context
+	drain       context.CancelFunc
 
 	mu   sync.Mutex
 	undo []undo
@@ -96,6 +99,9 @@ func (a *App) Start(ctx context.Context) error {
 func (a *App) start(ctx context.Context) error {
 	port, err := a.bind() // those who work tell services where to report to
 	if err != nil {
+		return err
+	}
+	if err := a.keepKeys(ctx); err != nil {
 		return err
 	}
 	if err := a.startWork(ctx); err != nil {

@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"heliograph/jobs"
-	"heliograph/seal"
 	"heliograph/store"
 )
 
@@ -25,6 +24,23 @@ func OpenDatabase(ctx context.Context, d Database) (*store.Store, error) {
 		return nil, err
 	}
 	if err := s.CheckSchema(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// OpenWithKeys is OpenDatabase for a command that opens secrets. It makes no key file.
+func OpenWithKeys(ctx context.Context, d Database) (*store.Store, error) {
+	s, err := OpenDatabase(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := d.loadKeys(false)
+	if err == nil {
+		err = s.UseKeys(ctx, keys)
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -49,12 +65,12 @@ func migrate(ctx context.Context, s *store.Store) error {
 }
 
 // useKeys reads the key file, and makes one beside a database that never had one.
-func useKeys(ctx context.Context, s *store.Store, file string) error {
+func useKeys(ctx context.Context, s *store.Store, d Database) error {
 	had, err := s.HasKeys(ctx)
 	if err != nil {
 		return fmt.Errorf("looking for the key file's fingerprint: %w", err)
 	}
-	keys, err := seal.LoadOrCreate(file, !had)
+	keys, err := d.loadKeys(!had)
 	if err != nil {
 		return err
 	}

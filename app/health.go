@@ -6,6 +6,9 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"heliograph/access"
+	"heliograph/web"
 )
 
 // readyTime bounds the look at the database.
@@ -25,13 +28,13 @@ type readiness struct {
 }
 
 // health adds /livez and /readyz. They need no token and show nothing but this.
-func (a *App) health(mux *http.ServeMux) {
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+func (a *App) health(routes *web.Routes) {
+	routes.Handle("GET /livez", access.Open, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = w.Write([]byte("alive\n"))
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+	}))
+	routes.Handle("GET /readyz", access.Open, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 		defer cancel()
 		answer := a.readiness(ctx)
@@ -41,7 +44,7 @@ func (a *App) health(mux *http.ServeMux) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 		_ = json.NewEncoder(w).Encode(answer) // a client that went away is no error of ours
-	})
+	}))
 }
 
 // readiness looks at everything that must be there before work can be taken on.
@@ -86,6 +89,9 @@ func (a *App) keysCheck(ctx context.Context) check {
 	has, err := a.store.HasKeys(ctx)
 	if err != nil || !has {
 		return check{Name: "keys", Detail: "the database knows no key file: it was emptied or replaced while this process ran"}
+	}
+	if wrong := a.keys.wrong(); wrong != "" {
+		return check{Name: "keys", Detail: wrong}
 	}
 	return check{Name: "keys", OK: true}
 }

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"crypto/tls"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -8,6 +10,7 @@ import (
 	"time"
 
 	"heliograph/store"
+	"heliograph/web"
 )
 
 // Options of an App. DataDir is needed; every other zero value works.
@@ -15,9 +18,11 @@ type Options struct {
 	Database
 	Roles []Role // nil = all
 
-	Listen        string // console and API; "" = DefaultListen
-	ListenMetrics string // "" = DefaultMetrics, or any free port of loopback when it is taken
-	PublicURL     string // origin under which people reach the console; "" = where it listens
+	Listen        string      // console and API; "" = DefaultListen
+	ListenMetrics string      // "" = DefaultMetrics, or any free port of loopback when it is taken
+	PublicURL     string      // origin under which people reach the console; "" = where it listens
+	TLS           TLS         // of the console's listener
+	Proxies       web.Proxies // whose word about who asks counts, on every listener
 
 	ReadyFile string        // "" = none
 	Drain     time.Duration // how long Stop waits for what is on the wire; 0 = DefaultDrain
@@ -26,13 +31,38 @@ type Options struct {
 	Demo      *Demo         // nil = a real installation
 }
 
+// TLS says what a listener speaks. The zero value is plain HTTP.
+type TLS struct {
+	CertFile, KeyFile string // PEM; read again when they change
+	Least             string // oldest version: 1.2 or 1.3; "" = 1.2
+}
+
+// load is the configuration to serve with; nil = plain HTTP.
+func (t TLS) load(log *slog.Logger) (*tls.Config, error) {
+	if t.CertFile == "" && t.KeyFile == "" {
+		return nil, nil
+	}
+	if t.CertFile == "" || t.KeyFile == "" {
+		return nil, errors.New("TLS needs both a certificate and its key")
+	}
+	least, err := web.ParseTLSVersion(t.Least)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := web.LoadCertificate(t.CertFile, t.KeyFile, log)
+	if err != nil {
+		return nil, err
+	}
+	return certificate.Config(least), nil
+}
+
 // Demo is what makes a demo of an installation: nobody needs a password.
 type Demo struct {
 	Entry string // secret of the link that signs the visitor in
 	Inbox string // URL of the page that shows what was received
 }
 
-// Defaults of a process. All listen on loopback: a proxy that speaks TLS stands before what others may reach.
+// Defaults of a process. All listen on loopback: what others may reach speaks TLS, or stands behind a proxy that does.
 const (
 	DefaultListen  = "127.0.0.1:8080"
 	DefaultMetrics = "127.0.0.1:9464"
@@ -44,6 +74,7 @@ type Database struct {
 	DataDir string // directory of the lock, and of what has no place of its own
 	URL     string // of PostgreSQL, or path of a SQLite file; "" = heliograph.db in DataDir
 	KeyFile string // "" = heliograph.key in DataDir
+	Keys    string // content of a key file, in place of one; "" = there is a file
 }
 
 func (d Database) url() string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 
@@ -59,7 +58,7 @@ func (a *App) openStore(ctx context.Context) error {
 	if err := migrate(ctx, s); err != nil {
 		return err
 	}
-	return useKeys(ctx, s, a.options.keyFile())
+	return useKeys(ctx, s, a.options.Database)
 }
 
 // wire makes the parts and introduces them to each other.
@@ -68,7 +67,7 @@ func (a *App) wire() error {
 	a.engine = jobs.New(a.store, jobs.Options{
 		Logger: a.log.With("part", "jobs"),
 		Work:   a.options.has(Worker),
-		Hourly: []courier.Args{courier.CleanUpArgs{}},
+		Hourly: []courier.Args{courier.CleanUpArgs{}, store.ResealArgs{}},
 	})
 	a.store.UseJobs(a.engine)
 	a.courier = courier.New(a.store, a.engine, courier.Options{
@@ -77,7 +76,7 @@ func (a *App) wire() error {
 		Observer:  a.metrics,
 		Callback:  a.callback,
 	})
-	registerWorkers(a.engine, a.courier)
+	registerWorkers(a.engine, a.courier, a.store)
 	if err := a.engine.Open(); err != nil {
 		return err
 	}
@@ -176,12 +175,9 @@ func (a *App) callback(server string) string {
 }
 
 // secure reports whether people reach the console over TLS.
-func (o Options) secure() bool {
-	u, err := url.Parse(o.PublicURL)
-	return err == nil && u.Scheme == "https"
-}
+func (a *App) secure() bool { return strings.HasPrefix(a.origin(), "https://") }
 
 // Ready is what the ready file says, after Start.
 func (a *App) Ready() Ready {
-	return Ready{Console: a.addr.Console, API: a.addr.API(), Metrics: a.addr.Metrics, PID: os.Getpid()}
+	return Ready{Console: a.addr.Console, API: a.addr.API(), Metrics: a.addr.Metrics, CAFile: a.options.TLS.CertFile, PID: os.Getpid()}
 }

@@ -3,10 +3,11 @@ package app
 import (
 	"heliograph/courier"
 	"heliograph/jobs"
+	"heliograph/store"
 )
 
 // registerWorkers says who does each kind of job.
-func registerWorkers(e *jobs.Engine, c *courier.Courier) {
+func registerWorkers(e *jobs.Engine, c *courier.Courier, s *store.Store) {
 	jobs.Work(e, nil, c.Expand)
 	jobs.Work(e, c.DispatchTime, c.Dispatch)
 	jobs.Work(e, c.RetryTime, c.Retry)
@@ -15,4 +16,5 @@ func registerWorkers(e *jobs.Engine, c *courier.Courier) {
 	jobs.Work(e, nil, c.GiveUp)
 	jobs.Work(e, nil, c.Again)
 	jobs.Work(e, nil, c.CleanUp)
+	jobs.Work(e, nil, s.Reseal)
 }

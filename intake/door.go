@@ -65,8 +65,8 @@ type Store interface {
 	Setting(ctx context.Context, name string) (string, error)
 	Carriers
 
-	// HookSecret is the secret part of the address where a server's service posts receipts.
-	HookSecret(server string) string
+	// HookSecrets are the secret parts of the addresses where a server's service may post receipts.
+	HookSecrets(server string) []string
 	SaveReceipt(ctx context.Context, server int64, r channel.Receipt) error
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 
 	"heliograph/channel"
 )
@@ -32,6 +33,13 @@ func (d *Door) TakeReceipt(ctx context.Context, capability string, in channel.In
 	return nil
 }
 
+// oneOf looks for a secret without telling by its time how much of it was right.
+func oneOf(secrets []string, given string) bool {
+	return slices.ContainsFunc(secrets, func(secret string) bool {
+		return subtle.ConstantTimeCompare([]byte(secret), []byte(given)) == 1
+	})
+}
+
 func (d *Door) receiver(ctx context.Context, capability string) (channel.Server, channel.Receiver, error) {
 	servers, err := d.store.Servers(ctx)
 	if err != nil {
@@ -39,7 +47,7 @@ func (d *Door) receiver(ctx context.Context, capability string) (channel.Server,
 	}
 	for _, s := range servers {
 		receiver, ok := s.Settings.(channel.Receiver)
-		if ok && subtle.ConstantTimeCompare([]byte(d.store.HookSecret(s.ID)), []byte(capability)) == 1 {
+		if ok && oneOf(d.store.HookSecrets(s.ID), capability) {
 			return s, receiver, nil
 		}
 	}

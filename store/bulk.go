@@ -109,6 +109,15 @@ func jsonList[T ~string](values []T) (string, error) {
 	return jsonRows(rows)
 }
 
+// jsonBytes writes bytes as the one-column rows that listed reads.
+func jsonBytes(values [][]byte) (string, error) {
+	rows := make([][]any, len(values))
+	for i, v := range values {
+		rows[i] = []any{v}
+	}
+	return jsonRows(rows)
+}
+
 // jsonKeys writes keys as the one-column rows that listed reads.
 func jsonKeys(keys []int64) string {
 	rows := make([][]any, len(keys))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"fmt"
+	"slices"
 
 	"heliograph/access"
 	"heliograph/fleet"
@@ -151,7 +152,9 @@ func (s *Store) knownTokens(ctx context.Context, tx Tx, k *fleet.Known, where, l
 		}
 		hashes[key] = hash
 	}
-	k.SameToken = func(d fleet.Device, token string) bool { return hmac.Equal(hashes[d.Key], s.hashToken(token)) }
+	k.SameToken = func(d fleet.Device, token string) bool {
+		return slices.ContainsFunc(s.tokenHashes(token), func(hash []byte) bool { return hmac.Equal(hashes[d.Key], hash) })
+	}
 	return rows.Err()
 }
 

@@ -14,6 +14,7 @@ import (
 const (
 	fingerprintSetting = "key_fingerprint" // id of the index key in use
 	sealingSetting     = "key_sealing"     // id of the sealing key in use
+	indexSinceSetting  = "key_index_since" // milliseconds since when the index key is in use; absent = it is the first one
 )
 
 // KeyError says that the key file and the database do not fit together.
@@ -87,3 +88,9 @@ func (s *Store) HasKeys(ctx context.Context) (has bool, err error) {
 	})
 	return has, err
 }
+
+// TakeKeys takes the keys of a file that was read again. It reports false, and changes nothing, when it lacks those in use.
+func (s *Store) TakeKeys(read *seal.Keys) bool { return s.keys.Take(read) }
+
+// Keys are the keys that the store was given.
+func (s *Store) Keys() *seal.Keys { return s.keys }

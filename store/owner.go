@@ -12,11 +12,15 @@ func (s *Store) TokenOwner(ctx context.Context, scope access.Scope, token string
 	if !scope.All() {
 		return "", ErrNotFound // a token tells nobody outside of its groups whose it is
 	}
+	hashes, err := jsonBytes(s.tokenHashes(token))
+	if err != nil {
+		return "", err
+	}
 	err = s.Read(ctx, func(tx Tx) error {
 		return notFound(tx.QueryRow(ctx, `
 			SELECT CASE WHEN d.name <> '' THEN d.name ELSE d.id END
 			FROM push_tokens t JOIN devices d ON d.key = t.device_key
-			WHERE t.token_hash = $1`, s.hashToken(token)).Scan(&name))
+			WHERE t.token_hash IN `+s.listed("$1", bytesKind), hashes).Scan(&name))
 	})
 	return name, err
 }

@@ -318,6 +318,13 @@ func answered(ctx context.Context, tx Tx, key int64, when time.Time, answer stri
 
 // HookSecret is the secret part of the address where a server's service posts receipts. It follows from the key file, so
 // nothing is stored.
-func (s *Store) HookSecret(server string) string {
-	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(s.keys.Hash(seal.Hook, []byte(server)))[:26]
+func (s *Store) HookSecret(server string) string { return s.HookSecrets(server)[0] }
+
+// HookSecrets are those under which reports may still come: the first is HookSecret, another one was given away before
+// the index key changed.
+func (s *Store) HookSecrets(server string) (list []string) {
+	for _, hash := range s.keys.Hashes(seal.Hook, []byte(server)) {
+		list = append(list, base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(hash)[:26])
+	}
+	return list
 }

@@ -25,6 +25,11 @@ func (s *Store) OpenToken(device int64, sealed []byte) (string, error) {
 // hashToken recognises a token without opening any.
 func (s *Store) hashToken(token string) []byte { return s.keys.Hash(seal.PushToken, []byte(token)) }
 
+// tokenHashes are those that a row with the token may have: more than one while the index key changes.
+func (s *Store) tokenHashes(token string) [][]byte {
+	return s.keys.Hashes(seal.PushToken, []byte(token))
+}
+
 // PutPushToken gives a device its address for push. Uploading makes the token live and newly arrived, also when it is
 // the one that the device had. A token that another device had moves. Removed takes the token away.
 func (s *Store) PutPushToken(ctx context.Context, scope access.Scope, id fleet.DeviceID, t fleet.PushToken) error {
@@ -60,7 +65,7 @@ func (s *Store) writeTokens(ctx context.Context, do func(Tx) error) (err error) 
 // there, or its end.
 func (s *Store) saveTokens(ctx context.Context, tx Tx, tokens map[int64]*fleet.PushToken) error {
 	var removed []int64
-	var put, changed [][]any
+	var put, changed, hashes [][]any
 	newest := map[string]int64{} // where a token that was put twice ends up
 	for _, key := range sortedInts(tokens) {
 		if t := tokens[key]; t != nil && t.Token != "" && !t.Removed {
@@ -77,11 +82,14 @@ func (s *Store) saveTokens(ctx context.Context, tx Tx, tokens map[int64]*fleet.P
 		case newest[t.Token] == key:
 			sealed := s.keys.Seal(seal.PushToken, tokenPlace(key), []byte(t.Token))
 			put = append(put, []any{key, string(t.Provider), t.App, string(t.Environment), sealed, s.hashToken(t.Token), ms(s.now())})
+			for _, hash := range s.tokenHashes(t.Token) {
+				hashes = append(hashes, []any{hash})
+			}
 		default:
 			removed = append(removed, key)
 		}
 	}
-	if err := s.removeTokens(ctx, tx, removed, put); err != nil {
+	if err := s.removeTokens(ctx, tx, removed, hashes); err != nil {
 		return fmt.Errorf("removing push tokens: %w", err)
 	}
 	if err := s.changeTokens(ctx, tx, changed); err != nil {
@@ -90,7 +98,7 @@ func (s *Store) saveTokens(ctx context.Context, tx Tx, tokens map[int64]*fleet.P
 	return s.putTokens(ctx, tx, put)
 }
 
-// removeTokens deletes the tokens of devices, and whatever other device has one that is put now.
+// removeTokens deletes the tokens of devices, and whatever other device has one that is put now, by its hashes.
 func (s *Store) removeTokens(ctx context.Context, tx Tx, devices []int64, put [][]any) error {
 	if len(devices) > 0 {
 		_, err := tx.Exec(ctx, `DELETE FROM push_tokens WHERE device_key IN `+s.listed("$1", intKind), jsonKeys(devices))
@@ -106,7 +114,7 @@ func (s *Store) removeTokens(ctx context.Context, tx Tx, devices []int64, put []
 		return err
 	}
 	// The order in which two tokens change places does not matter: both leave before either arrives.
-	_, err = tx.Exec(ctx, fmt.Sprintf(`DELETE FROM push_tokens WHERE token_hash IN (SELECT %s FROM %s)`, s.pick(5, bytesKind), s.each("$1")), text)
+	_, err = tx.Exec(ctx, fmt.Sprintf(`DELETE FROM push_tokens WHERE token_hash IN (SELECT %s FROM %s)`, s.pick(0, bytesKind), s.each("$1")), text)
 	return err
 }
 

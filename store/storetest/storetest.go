@@ -42,6 +42,11 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"known carrier gateways", testKnownCarriers},
 		{"known carrier gateways, by several at once", testKnownCarriersTogether},
 		{"carriers of devices", testDeviceCarriers},
+		{"sealing keys", testSealingKeys},
+		{"index keys", testIndexKeys},
+		{"keys of several nodes", testKeyNodes},
+		{"key files", testKeyFiles},
+		{"sealing again beside writes", testResealBesideWrites},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			t.Parallel()
