@@ -28,7 +28,12 @@ func (g guard) control(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return fmt.Errorf("not an address: %w", err)
 	}
-	ip := plain(at.Addr())
+	return g.admit(at.Addr())
+}
+
+// admit says whether an address may be called.
+func (g guard) admit(ip netip.Addr) error {
+	ip = plain(ip)
 	switch {
 	case ip.IsLinkLocalUnicast(), within(ip, never):
 		return metadata
