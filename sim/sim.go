@@ -20,16 +20,18 @@ import (
 	"heliograph/sim/inbox"
 	"heliograph/sim/smtp"
 	"heliograph/sim/vonage"
+	"heliograph/sim/webpush"
 )
 
 // The names of the simulators, and the word for all of them.
 const (
-	APNs   = "apns"
-	FCM    = "fcm"
-	Vonage = "vonage"
-	SMTP   = "smtp"
-	Inbox  = "inbox" // the page; it comes with SMTP
-	All    = "all"
+	APNs    = "apns"
+	FCM     = "fcm"
+	WebPush = "webpush"
+	Vonage  = "vonage"
+	SMTP    = "smtp"
+	Inbox   = "inbox" // the page; it comes with SMTP
+	All     = "all"
 )
 
 // Options are the variable parts of a Set; the zero value works.
@@ -50,6 +52,7 @@ type Set struct {
 	ready  Ready
 	apns   *apns.Server
 	fcm    *fcm.Server
+	web    *webpush.Server
 	vonage *vonage.Server
 	smtp   *smtp.Server
 	inbox  *inbox.Server
@@ -75,16 +78,16 @@ type FCMCredentials struct {
 	ServiceAccount string `json:"service_account"`
 }
 
-// Start starts the simulators that which names: "apns", "fcm", "vonage", "smtp", or "all". What was started is stopped again when
-// one of them cannot start, or ctx is over.
+// Start starts the simulators that which names: "apns", "fcm", "webpush", "vonage", "smtp", or "all".
+// What was started is stopped again when one of them cannot start, or ctx is over.
 func Start(ctx context.Context, which []string, o Options) (*Set, error) {
 	for _, name := range which {
-		if !slices.Contains([]string{APNs, FCM, Vonage, SMTP, All}, name) {
-			return nil, fmt.Errorf("simulator %q: must be one of apns, fcm, vonage, smtp, all", name)
+		if !slices.Contains([]string{APNs, FCM, WebPush, Vonage, SMTP, All}, name) {
+			return nil, fmt.Errorf("simulator %q: must be one of apns, fcm, webpush, vonage, smtp, all", name)
 		}
 	}
 	if len(which) == 0 {
-		return nil, errors.New("no simulator was named: apns, fcm, vonage, smtp or all")
+		return nil, errors.New("no simulator was named: apns, fcm, webpush, vonage, smtp or all")
 	}
 	ca, err := authority.Open(o.StateDir)
 	if err != nil {
@@ -94,7 +97,7 @@ func Start(ctx context.Context, which []string, o Options) (*Set, error) {
 	for _, part := range []struct {
 		name  string
 		start func(*authority.Authority, Options) error
-	}{{APNs, s.startAPNs}, {FCM, s.startFCM}, {Vonage, s.startVonage}, {SMTP, s.startSMTP}} {
+	}{{APNs, s.startAPNs}, {FCM, s.startFCM}, {WebPush, s.startWebPush}, {Vonage, s.startVonage}, {SMTP, s.startSMTP}} {
 		if !slices.Contains(which, part.name) && !slices.Contains(which, All) {
 			continue
 		}
@@ -140,6 +143,20 @@ func (s *Set) startFCM(ca *authority.Authority, o Options) error {
 	return nil
 }
 
+func (s *Set) startWebPush(ca *authority.Authority, o Options) error {
+	seed, err := webpush.OpenSeed(o.StateDir)
+	if err != nil {
+		return err
+	}
+	server, err := webpush.StartAgain(webpush.Options{Authority: ca, Seed: seed, Logger: o.Logger}, o.StateDir)
+	if err != nil {
+		return err
+	}
+	s.web = server
+	s.ready.Sims[WebPush] = server.URL()
+	return nil
+}
+
 func (s *Set) startVonage(ca *authority.Authority, o Options) error {
 	credentials, err := vonage.OpenCredentials(o.StateDir)
 	if err != nil {
@@ -172,6 +189,10 @@ func (s *Set) startSMTP(ca *authority.Authority, o Options) error {
 		page.Phones = append(page.Phones, s.fcm)
 		page.Magic[FCM] = s.fcm.Magic()
 	}
+	if s.web != nil {
+		page.Phones = append(page.Phones, s.web)
+		page.Magic[WebPush] = s.web.Magic()
+	}
 	if s.vonage != nil {
 		page.Texts = s.vonage
 		page.Magic[Vonage] = s.vonage.Magic()
@@ -192,6 +213,9 @@ func (s *Set) APNs() *apns.Server { return s.apns }
 // FCM is the push simulator of Google; nil when it does not run.
 func (s *Set) FCM() *fcm.Server { return s.fcm }
 
+// WebPush is the push simulator of browsers; nil when it does not run.
+func (s *Set) WebPush() *webpush.Server { return s.web }
+
 // Vonage is the SMS simulator; nil when it does not run.
 func (s *Set) Vonage() *vonage.Server { return s.vonage }
 
@@ -209,6 +233,9 @@ func (s *Set) Stop(ctx context.Context) error {
 	}
 	if s.vonage != nil {
 		errs = append(errs, s.vonage.Stop(ctx))
+	}
+	if s.web != nil {
+		errs = append(errs, s.web.Stop(ctx))
 	}
 	if s.fcm != nil {
 		errs = append(errs, s.fcm.Stop(ctx))

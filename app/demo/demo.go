@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -116,6 +117,9 @@ func (d *Demo) owner(token string) string {
 	if a == nil {
 		return ""
 	}
+	if name, ok := strings.CutPrefix(token, d.sims.WebPush().URL()+"/push/"); ok {
+		token = d.subscribe(name) // a browser's token is more than its address
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), ownerTime)
 	defer cancel()
 	name, err := a.Store().TokenOwner(ctx, access.Everything, token)
@@ -160,7 +164,7 @@ func (d *Demo) tell(entry, token string) {
 	r := d.app.Ready()
 	sims := d.sims.Ready()
 	r.Token, r.SignIn, r.Sims, r.CAFile = token, app.EntryURL(r.Console, entry), sims.Sims, sims.CAFile
-	r.Apps = map[string]string{sim.APNs: AppID, sim.FCM: AppID}
+	r.Apps = map[string]string{sim.APNs: AppID, sim.FCM: AppID, sim.WebPush: WebAppID}
 	d.ready = r
 }
 

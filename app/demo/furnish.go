@@ -19,6 +19,9 @@ import (
 // AppID is the app of the demo's fleet, on both push services.
 const AppID = "com.example.heliograph"
 
+// WebAppID is the same app in browsers.
+const WebAppID = "https://app.heliograph.example"
+
 // demoRate is how many text messages a second leave: more than an account is given, so that nobody waits for a demo.
 const demoRate = 100
 
@@ -107,6 +110,9 @@ func (d *Demo) servers() ([]intake.ServerInput, error) {
 		"app": AppID, "service_account": sims.Credentials.FCM.ServiceAccount,
 		"endpoint": sims.Sims[sim.FCM], "trusted_ca": string(ca),
 	}
+	browsers := map[string]any{
+		"app": WebAppID, "subject": "mailto:heliograph@example.com", "allowed_networks": "127.0.0.0/8", "trusted_ca": string(ca),
+	}
 	texts := map[string]any{
 		"key": sims.Credentials.Vonage.Key, "secret": sims.Credentials.Vonage.Secret, "country": "+1",
 		"virtual_number": "12015550100", "rate_per_second": demoRate, "rate_per_second_us": demoRate,
@@ -118,6 +124,7 @@ func (d *Demo) servers() ([]intake.ServerInput, error) {
 		{"apns", "Simulated APNs", with(apple, "environment", "production")},
 		{"apns", "Simulated APNs (sandbox)", with(apple, "environment", "sandbox")},
 		{"fcm", "Simulated FCM", google},
+		{"webpush", "Simulated Web Push", browsers},
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 type simCmd struct {
-	Which     []string `arg:"" help:"all, or some of apns, fcm, vonage, smtp." enum:"all,apns,fcm,vonage,smtp"`
+	Which     []string `arg:"" help:"all, or some of apns, fcm, webpush, vonage, smtp." enum:"all,apns,fcm,webpush,vonage,smtp"`
 	ReadyFile string   `help:"JSON file with addresses and credentials: written when all listen, removed on a clean stop." type:"path" placeholder:"PATH"`
 	StateDir  string   `help:"Directory that keeps authority, keys and accounts, so that a restart changes none of them. Default: fresh ones, in a temporary directory." type:"path" placeholder:"DIR"`
 }
@@ -61,9 +61,9 @@ func (c *simCmd) Run(ctx context.Context, term terminal, log *slog.Logger) (err 
 		defer app.RemoveReady(c.ReadyFile) //nolint:errcheck // nobody can act on it at the end
 	}
 	for _, name := range slices.Sorted(maps.Keys(ready.Sims)) {
-		fmt.Fprintf(term.out, "%-6s %s\n", name, ready.Sims[name])
+		fmt.Fprintf(term.out, "%-7s %s\n", name, ready.Sims[name])
 	}
-	fmt.Fprintf(term.out, "%-6s %s\n", "CA", ready.CAFile)
+	fmt.Fprintf(term.out, "%-7s %s\n", "CA", ready.CAFile)
 	<-ctx.Done()
 	return nil
 }

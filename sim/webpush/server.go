@@ -3,8 +3,12 @@ package webpush
 import (
 	"context"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -56,6 +60,30 @@ func Start(o Options) (*Server, error) {
 	s := &Server{authority: o.Authority, seed: o.Seed, now: o.Now, history: control.NewHistory[record](o.HistorySize)}
 	s.listener, err = control.Serve(s.handler(), o.Authority, control.ServerOptions{Addr: o.Addr, MaxConcurrentStreams: 250, Logger: control.Quiet(o.Logger)})
 	return s, err
+}
+
+// StartAgain starts a simulator at the address that it had the last time it kept dir, as long as that is free: the
+// subscriptions that it gave out hold its address. dir == "" is Start.
+func StartAgain(o Options, dir string) (*Server, error) {
+	if dir == "" || o.Addr != "" {
+		return Start(o)
+	}
+	path := filepath.Join(dir, "webpush.addr")
+	if last, err := os.ReadFile(path); err == nil {
+		again := o
+		again.Addr = string(last)
+		if s, err := Start(again); err == nil {
+			return s, nil
+		}
+	}
+	s, err := Start(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(path, []byte(s.listener.Addr()), 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("keeping the simulators' state: %w", err), s.Stop(context.Background()))
+	}
+	return s, nil
 }
 
 // URL is the origin of the simulator, https.

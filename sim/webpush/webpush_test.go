@@ -165,7 +165,10 @@ func TestRules(t *testing.T) {
 		reason string
 	}{
 		{"as it should be", nil, 201, ""},
-		{"with everything", func(r *http.Request) { r.Header.Set("Topic", "AAAAAAAAAAAAAAAAAAAAAA"); r.Header.Set("Urgency", "high") }, 201, ""},
+		{"with everything", func(r *http.Request) {
+			r.Header.Set("Topic", "AAAAAAAAAAAAAAAAAAAAAA")
+			r.Header.Set("Urgency", "high")
+		}, 201, ""},
 		{"without TTL", func(r *http.Request) { r.Header.Del("TTL") }, 400, "TTL"},
 		{"a TTL of words", set("TTL", "soon"), 400, "TTL"},
 		{"an urgency of its own", set("Urgency", "asap"), 400, "Urgency"},
@@ -261,6 +264,35 @@ func TestSubscription(t *testing.T) {
 	s := newSender(t, Options{})
 	if resp, err := s.client.Get(s.server.URL() + "/_sim/subscription?name=a/b"); err != nil || resp.StatusCode != 422 {
 		t.Errorf("a name that is none: %v, %v", resp, err)
+	}
+}
+
+// TestStartAgain: what was given out leads to the next start too, unless somebody else has the port.
+func TestStartAgain(t *testing.T) {
+	dir := t.TempDir()
+	start := func() *Server {
+		s, err := StartAgain(Options{Seed: Seed{1}}, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first := start()
+	beside := start()
+	if beside.URL() == first.URL() {
+		t.Error("two have one address")
+	}
+	for _, s := range []*Server{beside, first} {
+		if err := s.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	again := start()
+	if again.URL() != beside.URL() {
+		t.Errorf("the address was %s and is %s", beside.URL(), again.URL())
+	}
+	if err := again.Stop(context.Background()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -31,7 +31,7 @@ function card(push, newest) {
 
 function drawPhone(phone, room, newest) {
   const cards = (phone.cards || []).slice(0, Math.min(perPhone, room));
-  const title = phone.name || (phone.platform === "ios" ? "iPhone" : "Android phone");
+  const title = phone.name || { ios: "iPhone", android: "Android phone", web: "Browser" }[phone.platform];
   const badge = phone.badge ? make("span", { class: "badge", title: "badge" }, phone.badge > 999 ? "999+" : String(phone.badge)) : "";
   const summary = plural(phone.received, "push", "pushes") + (phone.wakes ? ", " + plural(phone.wakes, "silent", "silent") : "");
   const screen = make("div", { class: "screen" },
@@ -73,11 +73,11 @@ function drawNumber(number) {
 
 const open = new Set(); // mails that the visitor opened
 const seen = { phones: "", mails: "", texts: "" }; // the last answers, so that equal ones are not drawn again
-let newest = { ios: Infinity, android: Infinity, text: Infinity }; // what is newer than this drops in; nothing does on the first drawing
+let newest = { ios: Infinity, android: Infinity, web: Infinity, text: Infinity }; // what is newer than this drops in; nothing does on the first drawing
 
 function drawPhones(page) {
   let room = shown;
-  const next = { ios: 0, android: 0, text: newest.text };
+  const next = { ios: 0, android: 0, web: 0, text: newest.text };
   const elements = page.items.map((phone) => {
     const drawn = drawPhone(phone, room, newest[phone.platform]);
     room -= drawn.cards;
