@@ -138,29 +138,3 @@ func paceOf(raw []byte) (c pace) {
 	}
 	return c
 }
-
-// fate is what an outcome comes to.
-type fate uint8
-
-const (
-	accepted fate = iota + 1
-	later         // not accepted for now: the wake waits as a pending row
-	rejected      // the provider does not take the token, as one wrong setting can make it do for a whole fleet
-	dead          // the provider says that the app is gone
-)
-
-// fateOf judges an outcome. Only what a provider says of this one app on this one device ends a registration.
-func fateOf(o message.Outcome) (fate, message.Reason) {
-	switch f := o.Failure; {
-	case o.Accepted:
-		return accepted, ""
-	case f == nil:
-		return later, message.Timeout
-	case f.Scope != message.RecipientFinal || f.KeepToken:
-		return later, f.Reason
-	case f.Reason == message.TokenDead && !f.Doubtful:
-		return dead, f.Reason
-	default:
-		return rejected, f.Reason
-	}
-}

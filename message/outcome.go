@@ -29,10 +29,6 @@ type Failure struct {
 	Answer     string        // the protocol's answer as it was, such as "550 5.1.1 No such user" or "410 Unregistered"
 	KeepToken  bool          // token_dead by an answer older than the token: try again, do not mark the token
 
-	// Doubtful goes with token_dead where one wrong setting can make a provider say so of a whole fleet. It is enough to
-	// leave a device out of notifications, and not to tell a mail server to forget it.
-	Doubtful bool
-
 	// Uncounted goes with RecipientForNow: the server behind this address is in trouble, and it is not everybody's (Web
 	// Push has one for each browser). The delivery waits for RetryAfter, and no attempt is counted.
 	Uncounted bool

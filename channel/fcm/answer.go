@@ -124,7 +124,6 @@ func judge(a h2.Answer) (o message.Outcome, refused bool) {
 	f := message.Failure{RetryAfter: channel.RetryAfter(a.Header, time.Now()), Answer: words(a.Status, code, body.Error.Status)}
 	v := verdictOf(a.Status, code, body.blamesMessage(), f.RetryAfter)
 	f.Scope, f.Reason, f.Detail = v.scope, v.reason, v.detail
-	f.Doubtful = v.reason == message.TokenDead && code == "INVALID_ARGUMENT"
 	if f.Reason == message.Throttled && f.RetryAfter == 0 {
 		f.RetryAfter = quotaPause
 	}
