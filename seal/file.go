@@ -173,3 +173,27 @@ func syncDir(path string) error {
 	defer dir.Close()
 	return dir.Sync()
 }
+
+// Change reads a key file, lets do make other keys of it, and writes those. Two of them at once wait for each other: what
+// one of them adds must not be lost by the other.
+func Change(path string, do func(*Keys) (*Keys, error)) error {
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close() // gives the lock up
+	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX); err != nil {
+		return fmt.Errorf("locking the directory of the key file: %w", err)
+	}
+	keys, err := Load(path)
+	if err != nil {
+		return err
+	}
+	if keys, err = do(keys); err != nil {
+		return err
+	}
+	return keys.Save(path)
+}

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"heliograph/app"
@@ -59,9 +62,24 @@ func (c *serveCmd) Run(ctx context.Context, term terminal, log *slog.Logger) err
 	if link := a.FirstLink(); link != "" {
 		fmt.Fprintf(term.out, "Set the password of the administrator %q here, once, within a day:\n\n    %s\n\n", app.FirstAdministrator, link)
 	}
-	<-ctx.Done()
+	waitReloading(ctx, a)
 	log.Info("stopping: waiting for what is on the wire; a second signal ends at once")
 	return a.Stop(ctx)
+}
+
+// waitReloading waits until ctx ends; SIGHUP makes files be read again meanwhile.
+func waitReloading(ctx context.Context, a *app.App) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			a.Reload()
+		}
+	}
 }
 
 // later are roles that the architecture knows and this version does not have.
