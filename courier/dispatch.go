@@ -394,7 +394,7 @@ func waits(d message.Delivery) Result {
 // refuseAll fails the other deliveries of the same text: what was refused once will be refused for all.
 func refuseAll(d message.Delivery, f message.Failure) Job {
 	return Job{Queue: Control, Lane: Urgent, Once: true, Args: GiveUpArgs{
-		Notification: d.Notification, Channel: d.Channel, SharedOnly: true, Reason: f.Reason, Detail: f.Detail,
+		Notification: d.Notification, Channel: d.Channel, SharedOnly: true, Language: d.Language, Reason: f.Reason, Detail: f.Detail,
 	}}
 }
 

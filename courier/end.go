@@ -19,7 +19,7 @@ func (c *Courier) Cancel(ctx context.Context, args CancelArgs, running Running) 
 // GiveUp fails what is still queued, slice by slice.
 func (c *Courier) GiveUp(ctx context.Context, args GiveUpArgs, running Running) error {
 	return c.end(ctx, running, Ending{
-		Notification: args.Notification, Channel: args.Channel, SharedOnly: args.SharedOnly,
+		Notification: args.Notification, Channel: args.Channel, SharedOnly: args.SharedOnly, Language: args.Language,
 		State: message.Failed, Reason: args.Reason, Detail: args.Detail,
 	})
 }

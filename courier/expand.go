@@ -187,18 +187,13 @@ func personMails(page []fleet.Recipient) (list []fleet.PersonMail) {
 }
 
 func (c *Courier) addresses(p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
-	typed := p.Audience.Addresses
-	if typed == nil {
-		return nil, nil, nil
-	}
-	lists := map[message.Channel][]string{message.SMTP: typed.Mail, message.SMS: typed.Mobile}
 	var list []message.Delivery
 	more := false
 	for _, channel := range written {
 		if !p.plan.Uses(channel) {
 			continue
 		}
-		addresses := lists[channel]
+		addresses := p.addresses(channel)
 		from := min(int(args.After), len(addresses))
 		to := min(from+pageSize, len(addresses))
 		list = append(list, p.plan.Typed(channel, addresses[from:to], routes)...)
@@ -209,6 +204,22 @@ func (c *Courier) addresses(p planned, args ExpandArgs, routes notice.Routes) ([
 	}
 	args.After += pageSize
 	return list, &args, nil
+}
+
+// addresses are those that belong to nobody we know: the text's own, and those that were typed by hand.
+func (p planned) addresses(c message.Channel) []string {
+	list := p.plan.Fixed(c, !p.Audience.Empty())
+	if p.Audience.Addresses == nil {
+		return list
+	}
+	fixed := list
+	typed := map[message.Channel][]string{message.SMTP: p.Audience.Addresses.Mail, message.SMS: p.Audience.Addresses.Mobile}
+	for _, address := range typed[c] {
+		if !slices.ContainsFunc(fixed, func(one string) bool { return strings.EqualFold(one, address) }) {
+			list = append(list, address)
+		}
+	}
+	return list
 }
 
 // after is the next page: behind a key, or the next phase when this page was not full.

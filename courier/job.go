@@ -113,6 +113,7 @@ type GiveUpArgs struct {
 	Reason       message.Reason  `json:"r"`
 	Detail       string          `json:"t"`
 	SharedOnly   bool            `json:"o,omitempty"` // only deliveries of the text that names nobody
+	Language     string          `json:"g,omitempty"` // and of those the ones in this language
 }
 
 // AgainArgs queues failed or unknown deliveries of a notification again, in slices, because somebody asked for it.

@@ -128,7 +128,8 @@ type Move struct {
 type Ending struct {
 	Notification int64
 	Channel      message.Channel // 0 = all
-	SharedOnly   bool
+	SharedOnly   bool            // only deliveries of the text that names nobody
+	Language     string          // and of those the ones in this language
 	State        message.State
 	Reason       message.Reason
 	Detail       string

@@ -62,7 +62,7 @@ func (d *Door) PreviewContent(ctx context.Context, actor access.Actor, c templat
 	if err != nil {
 		return shown, nil, err
 	}
-	shown, missing = plan.Preview(notice.Values(r), notice.Place{Location: d.options.Location, Language: language.English})
+	shown, missing = plan.Preview(notice.Values(r), "", notice.Place{Location: d.options.Location, Language: language.English})
 	return shown, missing, nil
 }
 

@@ -17,7 +17,9 @@ type Delivery struct {
 	User    int64  // user key; 0 = nobody we know
 	Address string // mail address or number; empty for push, whose token is looked up when it is sent
 	Server  string // the server it goes by; empty when skipped
-	Shared  bool   // the text names nobody: equal for all deliveries of this notification and channel
+	Shared  bool   // the text names nobody: equal for all deliveries of this notification, channel and language
+
+	Language string // of the text, when the notification has it in the recipient's; empty = the notification's own
 
 	Attempts int       // counted ones
 	DueAt    time.Time // zero = goes with its first batch; else its next attempt

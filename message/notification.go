@@ -26,6 +26,7 @@ type Notification struct {
 	Audience    fleet.Audience
 	Content     template.Content // its own copy, as it was when it was asked for
 	Template    string           // name of the template that it came from; empty = ad hoc
+	TemplateID  string
 	CreatedAt   time.Time
 	SendAt      time.Time     // zero = at once
 	StartedAt   time.Time     // zero = not yet

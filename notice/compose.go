@@ -3,6 +3,7 @@ package notice
 import (
 	"fmt"
 	"net/mail"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -96,7 +97,7 @@ func (p *part) delivery(c message.Channel, r fleet.Recipient) message.Delivery {
 		d.Device = r.Device.Key
 	}
 	if r.User != nil {
-		d.User = r.User.Key
+		d.User, d.Language = r.User.Key, p.language(r.User.Language)
 	}
 	if !d.Shared {
 		d.Values = p.program.Take(Values(r))
@@ -112,15 +113,19 @@ func (h Hop) apply(d message.Delivery) message.Delivery {
 	return d
 }
 
-// hops evaluates the text's recipient. Nothing left means one that is skipped, so that nobody is lost in silence.
+// hops evaluates the text's recipient. Addresses that depend on nobody go along with each message, or once with a text
+// that is the same for everybody: see Fixed. Nothing left means one that is skipped, so that nobody is lost in silence.
 func (p *part) hops(c message.Channel, r fleet.Recipient, routes Routes) []Hop {
-	text, _ := p.recipient.Render(macro.Env{Values: Values(r), Language: language.English})
+	entries := p.personal
+	if p.about != Nothing {
+		entries = slices.Concat(p.personal, p.fixed)
+	}
+	if len(entries) == 0 && len(p.fixed) > 0 {
+		return nil
+	}
 	var list []Hop
 	seen := map[string]bool{}
-	for _, piece := range strings.Split(text, ";") {
-		if piece = strings.TrimSpace(piece); piece == "" {
-			continue
-		}
+	for _, piece := range p.addresses(entries, Values(r)) {
 		hop := hopTo(c, r, piece, routes)
 		if key := strings.ToLower(hop.Address); !seen[key] {
 			seen[key] = true
@@ -131,6 +136,30 @@ func (p *part) hops(c message.Channel, r fleet.Recipient, routes Routes) []Hop {
 		return []Hop{{Reason: message.NoAddress, Detail: nobody(c, r)}}
 	}
 	return list
+}
+
+// addresses renders entries of a recipient. One entry may come out as several addresses.
+func (p *part) addresses(entries []*macro.Text, values func(macro.Slot) (string, bool)) (list []string) {
+	env := macro.Env{Values: p.with(values), Language: language.English}
+	for _, entry := range entries {
+		text, _ := entry.Render(env)
+		for _, piece := range strings.Split(text, ";") {
+			if piece = strings.TrimSpace(piece); piece != "" {
+				list = append(list, piece)
+			}
+		}
+	}
+	return list
+}
+
+// Fixed lists the addresses that depend on nobody and get a message of their own: once, when the text is the same for
+// everybody, or when there is no audience whose messages they could go along with.
+func (p *Plan) Fixed(c message.Channel, audience bool) []string {
+	part := p.parts[c]
+	if part == nil || audience && part.about != Nothing {
+		return nil
+	}
+	return part.addresses(part.fixed, func(macro.Slot) (string, bool) { return "", false })
 }
 
 // hopTo finds the way to one address.

@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,7 +155,7 @@ func TestMailAddresses(t *testing.T) {
 		{"", fleet.Recipient{Device: phone}, []string{"no_address: Nobody carries the device"}},
 	}
 	for _, test := range tests {
-		p := plan(t, template.Content{SMTP: &template.MailText{Subject: "S", Message: "M", Recipient: test.recipient}})
+		p := plan(t, template.Content{SMTP: &template.MailText{Subject: "S", Message: "Dear ${user.sn}", Recipient: test.recipient}})
 		var got []string
 		for _, d := range p.Written(message.SMTP, []fleet.Recipient{test.who}, routes{mail: "smtp"}) {
 			if d.State == message.Skipped {
@@ -166,6 +167,90 @@ func TestMailAddresses(t *testing.T) {
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", test.recipient, diff)
 		}
+	}
+}
+
+// TestFixedAddresses: an address that depends on nobody gets a text that is the same for everybody once, and any other
+// text along with each message.
+func TestFixedAddresses(t *testing.T) {
+	for _, c := range []struct {
+		text, recipient string
+		each            int // messages to the person
+		fixed, alone    []string
+		literal         bool
+	}{
+		{"Hi", "", 1, nil, nil, false},
+		{"Hi", "${user.mail}; ops@example.com", 1, []string{"ops@example.com"}, []string{"ops@example.com"}, false},
+		{"Hi ${user.sn}", "${user.mail}; ops@example.com", 2, nil, []string{"ops@example.com"}, false},
+		{"Hi", "ops@example.com;b@example.com", 0, []string{"ops@example.com", "b@example.com"}, []string{"ops@example.com", "b@example.com"}, true},
+		{"Hi", "${organization.administrators}", 0, []string{"a@x.example", "b@x.example"}, []string{"a@x.example", "b@x.example"}, true},
+		{"Hi", " ; ", 1, nil, nil, false},
+	} {
+		p := plan(t, template.Content{
+			SMTP:  &template.MailText{Subject: "S", Message: c.text, Recipient: c.recipient},
+			Facts: map[string]string{Administrators: "a@x.example; b@x.example", AdministratorNumbers: "+351910000001"},
+		})
+		if got := p.Written(message.SMTP, []fleet.Recipient{both}, routes{mail: "smtp"}); len(got) != c.each {
+			t.Errorf("%q to %q: %d messages", c.text, c.recipient, len(got))
+		}
+		fixed, alone := p.Fixed(message.SMTP, true), p.Fixed(message.SMTP, false)
+		if !cmp.Equal(fixed, c.fixed) || !cmp.Equal(alone, c.alone) || p.Literal() != c.literal {
+			t.Errorf("%q to %q: fixed %q, without an audience %q, literal %v", c.text, c.recipient, fixed, alone, p.Literal())
+		}
+	}
+	sms := plan(t, template.Content{
+		SMS:   &template.SMSText{Message: "Hi", Recipient: "${organization.administrators}"},
+		Facts: map[string]string{Administrators: "a@x.example", AdministratorNumbers: "+351910000001"},
+	})
+	if got := sms.Fixed(message.SMS, false); !cmp.Equal(got, []string{"+351910000001"}) {
+		t.Errorf("text messages to %q", got)
+	}
+	if push := plan(t, template.Content{Push: &template.PushText{Message: "Hi"}}); push.Literal() {
+		t.Error("a push goes to a device")
+	}
+}
+
+// TestLanguages: each person is written to in their language, with its names of months, and one mail speaks one language.
+func TestLanguages(t *testing.T) {
+	lisbon := template.Content{
+		SMTP: &template.MailText{Subject: "Until ${action.deadline|date('dd MMMM HH:mm')}", Message: "Hello from ${organization.name}"},
+		Push: &template.PushText{Message: "Hello"}, Language: "en", TimeZone: "Europe/Lisbon",
+		Variants: map[string]template.Variant{
+			"fr": {Subject: "Avant le ${action.deadline|date('dd MMMM HH:mm')}", Mail: "Bonjour de ${organization.name} ${user.sn}", Push: "Bonjour"},
+			"pt": {Subject: "Até ${action.deadline|date('dd MMMM HH:mm')}"},
+		},
+		Facts: map[string]string{"organization.name": "Contoso", "action.deadline": "2026-08-01T21:00:00Z"},
+	}
+	p := plan(t, lisbon)
+	for _, c := range []struct{ speaks, language, subject, text, push, missing string }{
+		{"", "", "Until 01 August 22:00", "Hello from Contoso", "Hello", ""},
+		{"de", "", "Until 01 August 22:00", "Hello from Contoso", "Hello", ""},
+		{"en-GB", "", "Until 01 August 22:00", "Hello from Contoso", "Hello", ""},
+		{"fr-CA", "fr", "Avant le 01 août 22:00", "Bonjour de Contoso ", "Bonjour", "user.sn"},
+		{"pt-BR", "pt", "Até 01 agosto 22:00", "", "Hello", ""},
+	} {
+		who := fleet.Recipient{Device: phone, User: &fleet.User{Key: 1, Mail: "x@example.com", Language: c.speaks}}
+		d := p.Written(message.SMTP, []fleet.Recipient{who}, routes{mail: "smtp"})[0]
+		m := p.Message("n", d, Place{Language: language.Japanese})
+		if d.Language != c.language || m.Subject != c.subject || m.Text != c.text || strings.Join(p.Missing(d), " ") != c.missing {
+			t.Errorf("%q: in %q %q %q, missing %q", c.speaks, d.Language, m.Subject, m.Text, p.Missing(d))
+		}
+		if m := p.Message("n", p.Push([]fleet.Recipient{who}, routes{})[0], Place{}); m.Text != c.push {
+			t.Errorf("%q: pushed %q", c.speaks, m.Text)
+		}
+		shown, _ := p.Preview(Values(who), c.speaks, Place{})
+		if shown.SMTP.Subject != c.subject || shown.Push.Message != c.push || shown.SMTP.Recipient != "x@example.com" {
+			t.Errorf("%q: preview %+v", c.speaks, shown.SMTP)
+		}
+	}
+	lisbon.SMTP.Subject, lisbon.Variants = "Hi", map[string]template.Variant{"fr": {Subject: "Salut", Mail: "Bonjour"}}
+	p = plan(t, lisbon)
+	d := p.Written(message.SMTP, []fleet.Recipient{{User: &fleet.User{Key: 1, Mail: "x@example.com", Language: "fr"}}}, routes{mail: "smtp"})[0]
+	if m := p.Message("n", d, Place{}); !d.Shared || m.Shared != "n.fr" {
+		t.Errorf("shared as %q", m.Shared)
+	}
+	if want := p.Details(); !slices.Contains(want.User, "language") {
+		t.Errorf("the language is not asked for: %v", want.User)
 	}
 }
 
@@ -240,7 +325,7 @@ func TestSMSGoesToTheDeviceElseToItsPerson(t *testing.T) {
 		{"", fleet.Recipient{User: &fleet.User{DisplayName: "Xenia"}}, "no_address"},
 	}
 	for _, test := range tests {
-		p := plan(t, template.Content{SMS: &template.SMSText{Message: "Hi", Recipient: test.recipient}})
+		p := plan(t, template.Content{SMS: &template.SMSText{Message: "Hi ${user.sn}", Recipient: test.recipient}})
 		d := p.Written(message.SMS, []fleet.Recipient{test.who}, routes{})[0]
 		got := d.Address
 		if d.State == message.Skipped {

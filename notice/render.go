@@ -1,6 +1,8 @@
 package notice
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/text/language"
@@ -23,14 +25,11 @@ func (p *Plan) Message(id message.NotificationID, d message.Delivery, where Plac
 	if part == nil {
 		return m
 	}
-	values := part.fill(d.Values)
-	m.Text = part.program.Render(textBody, values, where.Location, where.Language)
-	switch d.Channel {
-	case message.Push:
+	where = p.place(d.Language, where)
+	said := part.say(d.Language, part.fill(d.Values), where)
+	m.Text, m.Subject, m.Sender = said.body, said.subject, said.sender
+	if d.Channel == message.Push {
 		m.Sound, m.Badge = p.Content.Push.Sound, p.Content.Push.Badge
-	case message.SMTP:
-		m.Subject = part.program.RenderEscaped(textSubject, values, where.Location, where.Language, macro.OneLine)
-		m.Sender = part.program.RenderEscaped(textSender, values, where.Location, where.Language, macro.OneLine)
 	}
 	if d.Shared {
 		m.Shared = string(id) + "." + where.Language.String()
@@ -38,29 +37,86 @@ func (p *Plan) Message(id message.NotificationID, d message.Delivery, where Plac
 	return m
 }
 
-// Preview renders a content for one recipient, to look at before anything is sent.
-func (p *Plan) Preview(values func(macro.Slot) (string, bool), where Place) (shown template.Content, missing []string) {
-	if part := p.parts[message.Push]; part != nil {
-		taken := part.program.Take(values)
-		text := *p.Content.Push
-		text.Message = part.program.Render(textBody, taken, where.Location, where.Language)
-		shown.Push, missing = &text, append(missing, part.program.Missing(taken)...)
+// place is where a text is read: as the content says, else as given.
+func (p *Plan) place(tag string, where Place) Place {
+	if p.location != nil {
+		where.Location = p.location
 	}
-	if part := p.parts[message.SMTP]; part != nil {
-		taken := part.program.Take(values)
-		text := *p.Content.SMTP
-		text.Message = part.program.Render(textBody, taken, where.Location, where.Language)
-		text.Subject = part.program.RenderEscaped(textSubject, taken, where.Location, where.Language, macro.OneLine)
-		text.Sender = part.program.RenderEscaped(textSender, taken, where.Location, where.Language, macro.OneLine)
-		text.Recipient, _ = part.recipient.Render(macro.Env{Values: values, Location: where.Location, Language: where.Language})
-		shown.SMTP, missing = &text, append(missing, part.program.Missing(taken)...)
+	if tag == "" {
+		tag = p.Content.Language
 	}
-	if part := p.parts[message.SMS]; part != nil {
-		taken := part.program.Take(values)
-		text := *p.Content.SMS
-		text.Message = part.program.Render(textBody, taken, where.Location, where.Language)
-		text.Recipient, _ = part.recipient.Render(macro.Env{Values: values, Location: where.Location, Language: where.Language})
-		shown.SMS, missing = &text, append(missing, part.program.Missing(taken)...)
+	if tag != "" {
+		where.Language = p.tags[tag]
+	}
+	return where
+}
+
+// rendered is what a channel's texts became.
+type rendered struct{ body, subject, sender string }
+
+// say renders the texts of one language. What goes into headers stays on its line.
+func (p *part) say(tag string, values []*string, where Place) (r rendered) {
+	first := p.variants[tag]
+	r.body = p.program.Render(first+textBody, values, where.Location, where.Language)
+	r.subject = p.program.RenderEscaped(first+textSubject, values, where.Location, where.Language, macro.OneLine)
+	r.sender = p.program.RenderEscaped(first+textSender, values, where.Location, where.Language, macro.OneLine)
+	return r
+}
+
+// Preview renders a content for one recipient in their language, to look at before anything is sent.
+func (p *Plan) Preview(values func(macro.Slot) (string, bool), tag string, where Place) (shown template.Content, missing []string) {
+	for _, c := range message.Channels {
+		part := p.parts[c]
+		if part == nil {
+			continue
+		}
+		tag := part.language(tag)
+		where := p.place(tag, where)
+		taken := part.fill(part.program.Take(values))
+		said := part.say(tag, taken, where)
+		to := part.to(values, where)
+		missing = append(missing, part.missing(tag, taken)...)
+		switch c {
+		case message.Push:
+			text := *p.Content.Push
+			text.Message = said.body
+			shown.Push = &text
+		case message.SMTP:
+			shown.SMTP = &template.MailText{Subject: said.subject, Message: said.body, Sender: said.sender, Recipient: to}
+		case message.SMS:
+			shown.SMS = &template.SMSText{Message: said.body, Recipient: to}
+		}
 	}
 	return shown, missing
+}
+
+// to is the whole recipient, as it comes out for somebody.
+func (p *part) to(values func(macro.Slot) (string, bool), where Place) string {
+	var entries []string
+	for _, entry := range slices.Concat(p.personal, p.fixed) {
+		text, _ := entry.Render(macro.Env{Values: p.with(values), Location: where.Location, Language: where.Language})
+		if text = strings.TrimSpace(text); text != "" {
+			entries = append(entries, text)
+		}
+	}
+	return strings.Join(entries, "; ")
+}
+
+// with looks a value up, and then among those that are the same for everybody.
+func (p *part) with(values func(macro.Slot) (string, bool)) func(macro.Slot) (string, bool) {
+	return func(s macro.Slot) (string, bool) {
+		if value, ok := values(s); ok {
+			return value, true
+		}
+		return p.lookUp(s)
+	}
+}
+
+// language is the one of the texts for somebody who speaks tag; empty = the content's own.
+func (p *part) language(tag string) string {
+	found := template.ForPerson(p.known, tag)
+	if _, other := p.variants[found]; !other {
+		return ""
+	}
+	return found
 }

@@ -4,6 +4,7 @@ import (
 	"heliograph/fleet"
 	"heliograph/macro"
 	"heliograph/message"
+	"heliograph/template"
 )
 
 // Values looks up the values of macros for a recipient. A property that was imported under a macro's own name is found
@@ -19,6 +20,24 @@ func Values(r fleet.Recipient) func(macro.Slot) (string, bool) {
 			return customValue(r, s.Property())
 		}
 		return "", false
+	}
+}
+
+// Administrators are the slots of the administrators who receive alerts: a content's facts hold their mail addresses
+// under the macro's own name, and their numbers under the other, each separated by ";".
+const (
+	Administrators       = "organization.administrators"
+	AdministratorNumbers = "organization.administrators(sms)"
+)
+
+// factsOf looks up values that are the same for everybody. The administrators' addresses are those of the channel.
+func factsOf(c template.Content, channel message.Channel) func(macro.Slot) (string, bool) {
+	return func(s macro.Slot) (string, bool) {
+		if s == Administrators && channel == message.SMS {
+			s = AdministratorNumbers
+		}
+		value := c.Facts[string(s)]
+		return value, value != ""
 	}
 }
 
@@ -84,9 +103,14 @@ func (p *Plan) Details() *fleet.Details {
 		for _, s := range part.program.Slots() {
 			addSlot(d, s)
 		}
-		for _, s := range part.recipient.Slots() {
-			addSlot(d, s)
+		for _, entry := range part.personal {
+			for _, s := range entry.Slots() {
+				addSlot(d, s)
+			}
 		}
+	}
+	if len(p.Content.Variants) > 0 {
+		d.User = append(d.User, "language")
 	}
 	if p.Uses(message.SMTP) { // a message that nobody gets says who was meant
 		d.User = append(d.User, "display_name", "given_name", "surname", "username")

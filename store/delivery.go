@@ -20,7 +20,7 @@ func (s *Store) DeliveryKeys(ctx context.Context, n int) (message.DeliveryID, er
 }
 
 var deliveryInsert = []string{"id", "notification", "channel", "state", "device_key", "user_key", "address", "server",
-	"shared", "slot_values", "reason", "detail", "finished_at"}
+	"shared", "slot_values", "reason", "detail", "finished_at", "language"}
 
 // SavePage writes what expanding one page came to: its deliveries, their batches, the next page and the counts.
 func (s *Store) SavePage(ctx context.Context, p courier.Page) error {
@@ -67,7 +67,7 @@ func (s *Store) insertDeliveries(ctx context.Context, tx Tx, list []message.Deli
 			finished = ms(now)
 		}
 		rows[i] = []any{int64(d.ID), d.Notification, int64(d.Channel), int64(d.State), orNil(d.Device), orNil(d.User), d.Address,
-			orNil(servers[d.Server]), d.Shared, valuesText(d.Values), orNil(string(d.Reason)), orNil(d.Detail), finished}
+			orNil(servers[d.Server]), d.Shared, valuesText(d.Values), orNil(string(d.Reason)), orNil(d.Detail), finished, orNil(d.Language)}
 	}
 	return s.insertMany(ctx, tx, "deliveries", deliveryInsert, rows)
 }
@@ -83,7 +83,7 @@ func orNil[T comparable](v T) any {
 
 // parcelColumns are few, for each costs as much as many a join. gone is 1 for a device that was deleted, 2 for a person.
 const parcelColumns = `d.id, d.notification, d.channel, COALESCE(d.device_key, 0), COALESCE(d.user_key, 0), d.address,
-	d.shared, d.attempts, d.due_at, COALESCE(d.slot_values, ''), COALESCE(d.reason, ''), COALESCE(d.detail, ''),
+	d.shared, d.attempts, d.due_at, COALESCE(d.slot_values, ''), COALESCE(d.reason, ''), COALESCE(d.detail, ''), COALESCE(d.language, ''),
 	t.token, COALESCE(t.arrived_at, 0), COALESCE(t.state, ''),
 	CASE WHEN d.device_key IS NOT NULL AND v.key IS NULL THEN 1 WHEN d.user_key IS NOT NULL AND u.key IS NULL THEN 2 ELSE 0 END`
 
@@ -131,7 +131,7 @@ func (s *Store) scanParcel(r Row) (p courier.Parcel, err error) {
 		sealed             []byte
 	)
 	err = r.Scan(&p.ID, &p.Notification, &p.Channel, &p.Device, &p.User, &p.Address,
-		&p.Shared, &p.Attempts, &due, &values, &p.Reason, &p.Detail, &sealed, &arrived, &p.TokenState, &gone)
+		&p.Shared, &p.Attempts, &due, &values, &p.Reason, &p.Detail, &p.Language, &sealed, &arrived, &p.TokenState, &gone)
 	if err != nil {
 		return p, err
 	}
@@ -207,10 +207,11 @@ func (s *Store) EndSlice(ctx context.Context, e courier.Ending, limit int) (ende
 		now := s.now()
 		rows, err := tx.Query(ctx, `
 			UPDATE deliveries SET state = $2, reason = $3, detail = $4, finished_at = $5, due_at = 0 WHERE state = 1 AND id IN (
-				SELECT id FROM deliveries WHERE notification = $1 AND state = 1 AND ($6 = 0 OR channel = $6) AND (NOT $7 OR shared)
+				SELECT id FROM deliveries WHERE notification = $1 AND state = 1 AND ($6 = 0 OR channel = $6)
+					AND (NOT $7 OR shared AND COALESCE(language, '') = $9)
 				ORDER BY id LIMIT $8)
 			RETURNING channel`,
-			e.Notification, int16(e.State), orNil(string(e.Reason)), orNil(e.Detail), ms(now), int16(e.Channel), e.SharedOnly, limit)
+			e.Notification, int16(e.State), orNil(string(e.Reason)), orNil(e.Detail), ms(now), int16(e.Channel), e.SharedOnly, limit, e.Language)
 		if ended, err = all(rows, err, one[message.Channel]); err != nil {
 			return err
 		}
@@ -291,7 +292,7 @@ type DeliveryFilter struct {
 }
 
 const viewColumns = `d.id, d.notification, d.channel, d.state, COALESCE(d.device_key, 0), COALESCE(d.user_key, 0), d.address,
-	d.shared, d.attempts, d.due_at, COALESCE(d.slot_values, ''), COALESCE(d.reason, ''), COALESCE(d.detail, ''),
+	d.shared, d.attempts, d.due_at, COALESCE(d.slot_values, ''), COALESCE(d.reason, ''), COALESCE(d.detail, ''), COALESCE(d.language, ''),
 	COALESCE(d.provider_id, ''), d.finished_at, n.id, COALESCE(v.id, ''), COALESCE(v.name, ''),
 	COALESCE(u.id, ''), COALESCE(u.display_name, ''), COALESCE(u.given_name, ''), COALESCE(u.surname, ''), COALESCE(u.username, ''),
 	COALESCE(s.name, ''), COALESCE(s.paused_until, 0)`
@@ -391,7 +392,7 @@ func scanView(r Row) (v message.DeliveryView, err error) {
 		u                          fleet.User
 	)
 	err = r.Scan(&v.ID, &v.Delivery.Notification, &v.Channel, &v.State, &v.Device, &v.User, &v.Address,
-		&v.Shared, &v.Attempts, &due, &values, &v.Reason, &v.Detail,
+		&v.Shared, &v.Attempts, &due, &values, &v.Reason, &v.Detail, &v.Language,
 		&v.ProviderID, &finished, &v.NotificationID, &v.DeviceID, &v.DeviceName,
 		&u.ID, &u.DisplayName, &u.GivenName, &u.Surname, &u.Username, &v.Server, &pausedUntil)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"heliograph/message"
 )
 
-const notificationColumns = `key, id, state, audience, content, template, requested_by, lane, created_at, send_at, started_at, retried_at, finished_at, expires_in`
+const notificationColumns = `key, id, state, audience, content, template, template_id, requested_by, lane, created_at, send_at, started_at, retried_at, finished_at, expires_in`
 
 // PutNotification stores a new notification with its first jobs, and the answer to the request when it may come again.
 // replayed means that an equal request was faster, and nothing was stored. ErrOtherBody when its key came with another.
@@ -54,9 +54,9 @@ func (s *Store) putNotification(ctx context.Context, tx Tx, n message.Notificati
 	}
 	n.CreatedAt, n.Counts = at(ms(s.now())), message.Counts{}
 	err = tx.QueryRow(ctx, `
-		INSERT INTO notifications (id, state, audience, content, template, requested_by, lane, created_at, send_at, expires_in)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING key`,
-		string(n.ID), string(n.State), string(audience), string(content), n.Template, n.RequestedBy, n.Lane,
+		INSERT INTO notifications (id, state, audience, content, template, template_id, requested_by, lane, created_at, send_at, expires_in)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING key`,
+		string(n.ID), string(n.State), string(audience), string(content), n.Template, n.TemplateID, n.RequestedBy, n.Lane,
 		ms(n.CreatedAt), ms(n.SendAt), n.ExpiresIn.Milliseconds()).Scan(&n.Key)
 	if err != nil {
 		return n, err
@@ -67,7 +67,7 @@ func (s *Store) putNotification(ctx context.Context, tx Tx, n message.Notificati
 func scanNotification(r Row) (n message.Notification, err error) {
 	var audience, content []byte
 	var created, sendAt, started, retried, finished, expires int64
-	err = r.Scan(&n.Key, &n.ID, &n.State, &audience, &content, &n.Template, &n.RequestedBy, &n.Lane, &created, &sendAt, &started, &retried, &finished, &expires)
+	err = r.Scan(&n.Key, &n.ID, &n.State, &audience, &content, &n.Template, &n.TemplateID, &n.RequestedBy, &n.Lane, &created, &sendAt, &started, &retried, &finished, &expires)
 	if err != nil {
 		return n, err
 	}
