@@ -5,5 +5,6 @@ package french
 
 // Areas of the console.
 var Areas = []map[string]string{
-	languages,
+	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, notify, notification,
+	network, expiry, languages,
 }

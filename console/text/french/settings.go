@@ -1,0 +1,31 @@
+package french
+
+var settings = map[string]string{
+	"settings.section.notifications": "Notifications",
+	"settings.section.system":        "Système",
+	"settings.servers":               "Serveur de notification",
+	"settings.servers.lead":          "Le serveur de messagerie par lequel partent les e-mails.",
+	"settings.carriers":              "Passerelle SMS d’opérateur",
+	"settings.carriers.lead":         "Des SMS par e-mail, là où un opérateur les accepte encore.",
+	"settings.push":                  "Fournisseurs push",
+	"settings.push.lead":             "Les clés des messages vers votre app, chez Apple et Google.",
+	"settings.api":                   "Référence de l’API",
+	"settings.api.lead":              "Tout ce qui est ici peut être automatisé.",
+	"settings.about":                 "À propos",
+	"settings.about.lead":            "Version, licences et composants.",
+	"settings.none":                  "Pas encore configuré",
+	"settings.paused":                "« %s » est en pause",
+	"settings.active.one":            "%d actif",
+	"settings.active.other":          "%d actifs",
+
+	"about.title":           "À propos",
+	"about.version":         "Version",
+	"about.version.short":   "Version %s",
+	"about.revision":        "Révision",
+	"about.source":          "Code source du",
+	"about.go":              "Compilé avec",
+	"about.machine":         "Fonctionne sur",
+	"about.licence":         "Licence",
+	"about.components":      "Réalisé avec",
+	"about.components.lead": "Ces pages reposent sur le travail d’autres personnes.",
+}
