@@ -7,5 +7,6 @@ package portuguese
 
 // Areas of the console.
 var Areas = []map[string]string{
-	languages,
+	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, notify, notification,
+	network, expiry, languages,
 }

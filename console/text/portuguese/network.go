@@ -1,0 +1,53 @@
+package portuguese
+
+var network = map[string]string{
+	"network.title":      "Requisitos de rede",
+	"network.lead":       "O que as firewalls têm de deixar passar com as definições atuais. Permita nomes se a sua firewall o souber fazer: os endereços dos grandes serviços mudam.",
+	"network.csv":        "Exportar como CSV",
+	"network.looking":    "A resolver os nomes…",
+	"network.look":       "Resolver os nomes",
+	"network.none":       "Nada: as definições não pedem nenhuma ligação deste género.",
+	"network.outbound":   "Do Heliograph para outros",
+	"network.inbound":    "De outros para o Heliograph",
+	"network.from":       "De",
+	"network.to":         "Para",
+	"network.port":       "Porta",
+	"network.port.or":    "%s ou %s",
+	"network.addresses":  "Endereços",
+	"network.purpose":    "Para quê",
+	"network.local":      "Só esta máquina",
+	"network.text":       "Como texto",
+	"network.text.title": "Heliograph: requisitos de rede de %s",
+	"network.copy":       "Copiar",
+	"network.copied":     "Copiado",
+	"network.at":         "Os nomes foram resolvidos na máquina que mostrou esta página, %s. Onde várias máquinas executam o Heliograph, cada uma que envia precisa do que leva a outros.",
+
+	"network.purpose.mail":     "E-mail",
+	"network.purpose.text":     "SMS",
+	"network.purpose.push":     "Mensagens push",
+	"network.purpose.token":    "Tokens de acesso",
+	"network.purpose.receipts": "Recibos de entrega",
+	"network.purpose.console":  "Consola e API",
+	"network.purpose.proxy":    "Consola e API, atrás do proxy",
+	"network.purpose.metrics":  "Métricas",
+	"network.purpose.database": "Base de dados",
+
+	"network.from.receipts": "O serviço de SMS",
+	"network.from.console":  "Administradores e scripts",
+	"network.from.proxy":    "O seu proxy inverso",
+	"network.from.metrics":  "Prometheus",
+
+	"network.trouble.no_name":    "Este nome não existe no DNS",
+	"network.trouble.no_answer":  "O DNS não respondeu a tempo",
+	"network.trouble.link_local": "O Heliograph não se liga a endereços de ligação local",
+
+	"settings.network":      "Requisitos de rede",
+	"settings.network.lead": "O que as suas firewalls têm de deixar passar: nomes, endereços e portas.",
+}
+
+// expiry is when credentials end.
+var expiry = map[string]string{
+	"expiry.ends":   "expira %s",
+	"expiry.over":   "expirou %s",
+	"expiry.banner": "“%s”: %s",
+}

@@ -1,0 +1,31 @@
+package portuguese
+
+var settings = map[string]string{
+	"settings.section.notifications": "Notificações",
+	"settings.section.system":        "Sistema",
+	"settings.servers":               "Servidor de notificação",
+	"settings.servers.lead":          "O servidor de correio por onde saem os e-mails.",
+	"settings.carriers":              "Gateway de SMS da operadora",
+	"settings.carriers.lead":         "SMS por e-mail, onde uma operadora ainda os aceita.",
+	"settings.push":                  "Fornecedores push",
+	"settings.push.lead":             "Chaves para mensagens à sua app, na Apple e na Google.",
+	"settings.api":                   "Referência da API",
+	"settings.api.lead":              "Tudo o que está aqui pode ser automatizado.",
+	"settings.about":                 "Acerca",
+	"settings.about.lead":            "Versão, licenças e com que isto é feito.",
+	"settings.none":                  "Ainda não configurado",
+	"settings.paused":                "“%s” está em pausa",
+	"settings.active.one":            "%d ativo",
+	"settings.active.other":          "%d ativos",
+
+	"about.title":           "Acerca",
+	"about.version":         "Versão",
+	"about.version.short":   "Versão %s",
+	"about.revision":        "Revisão",
+	"about.source":          "Código-fonte de",
+	"about.go":              "Compilado com",
+	"about.machine":         "Em execução em",
+	"about.licence":         "Licença",
+	"about.components":      "Feito com",
+	"about.components.lead": "Estas páginas assentam no trabalho de outros.",
+}
