@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -171,21 +170,6 @@ func TestEveryKeyExistsAndIsUsed(t *testing.T) {
 		if !used[key] && !strings.Contains(source, `"`+key+`"`) && !strings.Contains(source, `"`+base+`"`) {
 			t.Errorf("nobody uses %s", key)
 		}
-	}
-}
-
-func TestTextsAreClean(t *testing.T) {
-	for _, key := range text.English.Keys() {
-		words := text.English.T(key)
-		if strings.TrimSpace(words) != words || words == "" {
-			t.Errorf("%s is empty, or has spaces around it", key)
-		}
-		if strings.Contains(words, "'") {
-			t.Errorf("%s: use ’ and not '", key)
-		}
-	}
-	if !slices.IsSorted(text.English.Keys()) {
-		t.Error("Keys are not sorted")
 	}
 }
 

@@ -126,7 +126,7 @@ var notification = map[string]string{
 	"why.refused_policy":  "O fornecedor recusa esta mensagem ou o seu remetente. As palavras dele dizem por que regra; é preciso mudar o texto, o remetente ou as definições deste.",
 	"why.too_large":       "O texto é mais longo do que o fornecedor aceita. Encurte-o e envie de novo.",
 	"why.bad_message":     "O fornecedor não compreendeu a mensagem. As palavras dele dizem o que está errado.",
-	"why.deferred":        "O servidor de correio quer-a mais tarde. É tentada de novo automaticamente.",
+	"why.deferred":        "O servidor de correio pede que seja mais tarde. É tentada de novo automaticamente.",
 	"why.throttled":       "O fornecedor não aceita mais mensagens durante algum tempo. É tentada de novo automaticamente.",
 	"why.quota":           "A conta no fornecedor está esgotada. Carregue-a; o servidor retoma então sozinho, ou de imediato com Tentar agora.",
 	"why.credentials":     "O fornecedor não aceita o nosso nome, palavra-passe ou chave. Corrija-os nas definições do servidor.",

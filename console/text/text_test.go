@@ -1,0 +1,200 @@
+package text
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// others are the languages that are translated from English.
+var others = []*Catalogue{French, Portuguese}
+
+func TestEveryKeyExistsInEveryLanguage(t *testing.T) {
+	for _, c := range others {
+		for key := range English.texts {
+			if _, has := c.texts[key]; !has {
+				t.Errorf("%s lacks %s: %q", c.Name, key, English.texts[key])
+			}
+		}
+		for key := range c.texts {
+			if _, has := English.texts[key]; !has {
+				t.Errorf("%s has %s, which English has not", c.Name, key)
+			}
+		}
+	}
+}
+
+func TestEveryAreaHasAFileInEveryLanguage(t *testing.T) {
+	const common = "text.go customs.go text_test.go sentence.go"
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.Contains(common, file) || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, dir := range []string{"french", "portuguese"} {
+			if _, err := os.Stat(filepath.Join(dir, file)); err != nil {
+				t.Errorf("%s has no %s", dir, file)
+			}
+		}
+	}
+}
+
+// verb is one of fmt's, with the index of its argument where it has one.
+var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[-+# 0-9.]*([a-zA-Z])`)
+
+// verbs are what each argument of a text is written as, in the order of the arguments.
+func verbs(words string) (list []string) {
+	type use struct {
+		arg  int
+		verb string
+	}
+	var uses []use
+	next := 1
+	for _, found := range verb.FindAllStringSubmatch(strings.ReplaceAll(words, "%%", ""), -1) {
+		if found[1] != "" {
+			next, _ = strconv.Atoi(found[1]) // digits only
+		}
+		uses = append(uses, use{next, found[2]})
+		next++
+	}
+	slices.SortStableFunc(uses, func(a, b use) int { return cmp.Compare(a.arg, b.arg) })
+	for _, u := range uses {
+		list = append(list, strconv.Itoa(u.arg)+u.verb)
+	}
+	return list
+}
+
+func TestVerbsAreTheSame(t *testing.T) {
+	for _, c := range others {
+		for key, words := range English.texts {
+			theirs, has := c.texts[key]
+			if want, got := verbs(words), verbs(theirs); has && !slices.Equal(got, want) {
+				t.Errorf("%s: %s has the verbs %v, want %v", c.Name, key, got, want)
+			}
+		}
+	}
+	if got := verbs("%[2]s of %[1]d, 50 %% and %q"); !slices.Equal(got, []string{"1d", "2s", "2q"}) {
+		t.Errorf("verbs are %v", got)
+	}
+}
+
+// same are texts that may be equal to the English one: names, and words that the languages share.
+var same = strings.Fields(`
+	shell.product channel. nav.notifications settings.section.notifications notify.push notify.smtp notify.sms place.push place.smtp place.sms
+	time.minutes. time.seconds. pager.label device.push device.mail device.imei device.none provider. chip.search chip.property
+	environment. reach.push. summary.pushes. size.parts.one notify.filter.jailbroken macros.title network.from.metrics network.port
+	server.sms.https server.sms.signature_method. server.smtp.security. server.apns.key_p8.example server.apns.environment.
+	server.fcm.app server.fcm.service_account.example server.webpush.app
+	dashboard.recent dashboard.channel delivery.channel deliveries.channel
+	carrier.actions server.sms.secret about.licence network.purpose.mail server.actions server.description notifications.title notification.what notify.push_message notify.smtp_message notify.sms_message delivery.message device.messages
+	device.app device.token.app device.mobile about.version about.version.short chip.version test.step.connect server.smtp.oauth. notification.retry. expiry.
+`)
+
+func TestTextsAreTranslated(t *testing.T) {
+	for _, c := range others {
+		for key, words := range English.texts {
+			if c.texts[key] != words || strings.Trim(words, "%sdq :“”·") == "" {
+				continue
+			}
+			if !slices.ContainsFunc(same, func(s string) bool { return key == s || strings.HasSuffix(s, ".") && strings.HasPrefix(key, s) }) {
+				t.Errorf("%s: %s is still %q", c.Name, key, words)
+			}
+		}
+	}
+}
+
+// unbroken is a space that a line must not break at, written as one where it may.
+var unbroken = regexp.MustCompile(` [:;?!%»]|« |[^\s\x{a0}«(]\?|\pL[:;!] |[^\s\x{a0}]»|«[^\x{a0}]`)
+
+func TestFrenchSpaces(t *testing.T) {
+	for key, words := range French.texts {
+		bare := verb.ReplaceAllString(words, "x")
+		if found := unbroken.FindString(bare); found != "" && !strings.Contains(bare, "https://") {
+			t.Errorf("%s: %q has no no-break space in %q", key, found, words)
+		}
+	}
+}
+
+func TestTextsAreClean(t *testing.T) {
+	for _, c := range All {
+		for key, words := range c.texts {
+			if strings.Trim(words, " \u00a0\n") != words || words == "" {
+				t.Errorf("%s: %s is empty, or has spaces around it", c.Name, key)
+			}
+			if strings.Contains(words, "'") {
+				t.Errorf("%s: %s: use ’ and not '", c.Name, key)
+			}
+		}
+	}
+}
+
+func TestWhatIsMissingIsEnglish(t *testing.T) {
+	english := New(English.Tag, "English", map[string]string{"a": "one", "n.one": "%d thing", "n.other": "%d things"})
+	french := New(French.Tag, "Français").or(english)
+	for got, want := range map[string]string{
+		french.T("a"): "one", french.T("b"): "b", french.T("b", 1): "b", french.N("n", 3): "3 things",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if !french.Has("a") || french.Has("b") {
+		t.Error("Has does not look into the fallback")
+	}
+}
+
+func TestPluralForms(t *testing.T) {
+	for got, want := range map[string]string{
+		English.N("time.days", 0): "0 days", English.N("time.days", 1): "1 day", English.N("time.days", 2): "2 days",
+		French.N("time.days", 0): "0 jour", French.N("time.days", 1): "1 jour", French.N("time.days", 2): "2 jours",
+		Portuguese.N("time.days", 0): "0 dias", Portuguese.N("time.days", 1): "1 dia", Portuguese.N("time.days", 2): "2 dias",
+		English.N("time.days", 1234567): "1,234,567 days", French.N("time.days", 1234567): "1\u00a0234\u00a0567 jours",
+		Portuguese.N("time.days", 1234567): "1\u00a0234\u00a0567 dias",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestNumbersAndDates(t *testing.T) {
+	tokyo, saoPaulo := time.FixedZone("JST", 9*3600), time.FixedZone("-03", -3*3600)
+	first, later := time.Date(2026, 8, 1, 5, 5, 0, 0, tokyo), time.Date(2026, 2, 21, 14, 5, 0, 0, saoPaulo)
+	for _, one := range []struct {
+		c                                             *Catalogue
+		number, third, few, most, first, later, birth string
+	}{
+		{English, "-1,204", "33%", "<0.1%", "99.9%", "1 Aug 2026, 05:05 JST", "21 Feb 2026, 14:05 UTC−03", "21 Feb"},
+		{French, "-1\u00a0204", "33\u00a0%", "<0,1\u00a0%", "99,9\u00a0%", "1er août 2026, 05:05 JST", "21 févr. 2026, 14:05 UTC−03", "21 févr."},
+		{Portuguese, "-1\u00a0204", "33%", "<0,1%", "99,9%", "1 ago. 2026, 05:05 JST", "21 fev. 2026, 14:05 UTC−03", "21 fev."},
+	} {
+		got := []string{one.c.Number(-1204), one.c.Percent(1, 3), one.c.Percent(1, 1e6), one.c.Percent(999_999, 1e6), one.c.Moment(first), one.c.Moment(later), one.c.Day(later)}
+		want := []string{one.number, one.third, one.few, one.most, one.first, one.later, one.birth}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q\nwant %q", one.c.Name, got, want)
+		}
+	}
+}
+
+func TestMatch(t *testing.T) {
+	for accept, want := range map[string]string{
+		"": "en", "fr": "fr", "fr-CA,en;q=0.5": "fr", "pt-BR": "pt", "pt-PT,en;q=0.1": "pt", "en-GB,fr;q=0.9": "en",
+		"de,pt;q=0.2": "pt", "zh": "en", ";;;": "en", "*": "en", "en;q=0,fr": "fr",
+	} {
+		if got := Match(All, accept).Tag.String(); got != want {
+			t.Errorf("%q: %s, want %s", accept, got, want)
+		}
+	}
+	if Find(All, "pt") != Portuguese || Find(All, "pt-BR") != nil || Find(All, "") != nil {
+		t.Error("Find finds another one")
+	}
+}
