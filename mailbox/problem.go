@@ -23,6 +23,8 @@ var (
 	ErrGone = errors.New("the registration has ended")
 	// ErrNoHandle says that the registration has no subscription of that handle.
 	ErrNoHandle = errors.New("there is no subscription with this handle")
+	// ErrNoBrake says that an app is not braked.
+	ErrNoBrake = errors.New("the app is not braked")
 )
 
 // Throttled says that there were too many requests, and when the next one is welcome.

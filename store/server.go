@@ -130,6 +130,9 @@ func (s *Store) PutServer(ctx context.Context, v channel.Server) (stored channel
 		if err := reviveTokens(ctx, tx, v); err != nil {
 			return err
 		}
+		if err := s.reviveRegistrations(ctx, tx, v); err != nil {
+			return err
+		}
 		stored, err = s.server(ctx, tx, v.ID)
 		return err
 	})
@@ -199,7 +202,10 @@ func (s *Store) ActivateServer(ctx context.Context, id string) (v channel.Server
 		if _, err := tx.Exec(ctx, `UPDATE servers SET active = TRUE WHERE key = $1`, v.Key); err != nil {
 			return err
 		}
-		return oneActive(ctx, tx, v)
+		if err := oneActive(ctx, tx, v); err != nil {
+			return err
+		}
+		return s.reviveRegistrations(ctx, tx, v)
 	})
 	return v, err
 }

@@ -6,13 +6,14 @@
 
 -- Who may register devices. The secret is shown once; this is its SHA-256.
 CREATE TABLE app_keys (
-    id           BINTEXT PRIMARY KEY,
-    name         TEXT NOT NULL,
-    secret_hash  BYTEA NOT NULL UNIQUE,
-    networks     TEXT NOT NULL DEFAULT '[]', -- JSON array of CIDR from which alone it may be used; [] = from anywhere
-    created_at   BIGINT NOT NULL,
-    revoked_at   BIGINT NOT NULL DEFAULT 0,
-    last_used_at BIGINT NOT NULL DEFAULT 0   -- exact to a minute
+    id            BINTEXT PRIMARY KEY,
+    name          TEXT NOT NULL,
+    secret_hash   BYTEA NOT NULL UNIQUE,
+    networks      TEXT NOT NULL DEFAULT '[]', -- JSON array of CIDR from which alone devices register with it; [] = anywhere
+    mail_networks TEXT NOT NULL DEFAULT '[]', -- the same of mail servers that post to what was registered with it
+    created_at    BIGINT NOT NULL,
+    revoked_at    BIGINT NOT NULL DEFAULT 0,
+    last_used_at  BIGINT NOT NULL DEFAULT 0   -- exact to a minute
 );
 
 -- A device that wants to be woken. No name, no address, no mailbox.
