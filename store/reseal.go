@@ -84,14 +84,41 @@ func (s *Store) resealPage(ctx context.Context, c sealedColumn, rows []sealedRow
 		}
 	}
 	p.after = rows[len(rows)-1].key
+	err := s.writePage(ctx, c, changes, p)
+	if !isUnique(err) {
+		return err
+	}
+	return s.writeApart(ctx, c, changes, p)
+}
+
+func (s *Store) writePage(ctx context.Context, c sealedColumn, changes [][]any, p *Reseal) error {
 	return s.Write(ctx, func(tx Tx) error {
 		n, err := s.writeResealed(ctx, tx, c, changes)
 		if err != nil {
 			return err
 		}
-		p.Changed += n
-		return putReseal(ctx, tx, *p)
+		next := *p
+		next.Changed += n
+		if err := putReseal(ctx, tx, next); err != nil {
+			return err
+		}
+		*p = next
+		return nil
 	})
+}
+
+// writeApart writes the rows of a page one by one. Two nodes that learned of a new index key at different moments may
+// have stored one token twice, under two hashes: the row that cannot get its new one is counted, and keeps the old one.
+func (s *Store) writeApart(ctx context.Context, c sealedColumn, changes [][]any, p *Reseal) error {
+	for i := range changes {
+		switch err := s.writePage(ctx, c, changes[i:i+1], p); {
+		case isUnique(err):
+			p.Failed++
+		case err != nil:
+			return err
+		}
+	}
+	return s.writePage(ctx, c, nil, p)
 }
 
 // resealed is a row under the keys in use: key, what it was, what it becomes, its hash. Nil when it is so already, or
@@ -100,18 +127,18 @@ func (s *Store) resealed(c sealedColumn, row sealedRow) ([]any, error) {
 	if len(row.sealed) == 0 {
 		return nil, nil
 	}
-	secret, err := s.keys.Open(c.purpose, c.place(row.key), row.sealed)
+	secret, err := s.keys.Open(c.purpose, c.place(row), row.sealed)
 	if err != nil {
 		return nil, err
 	}
 	hash := row.hash
 	if c.hash != nil {
-		hash = c.hash.of(s.keys, secret, row.beside)
+		hash = c.hash.of(s.keys, secret, row)
 	}
 	if seal.KeyOf(row.sealed) == s.keys.Seals() && bytes.Equal(hash, row.hash) {
 		return nil, nil
 	}
-	return []any{c.keyValue(row.key), row.sealed, s.keys.Seal(c.purpose, c.place(row.key), secret), hash}, nil
+	return []any{c.keyValue(row.key), row.sealed, s.keys.Seal(c.purpose, c.place(row), secret), hash}, nil
 }
 
 func (s *Store) writeResealed(ctx context.Context, tx Tx, c sealedColumn, changes [][]any) (int64, error) {

@@ -2,11 +2,14 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
 	"strings"
 
+	"heliograph/fleet"
+	"heliograph/mailbox"
 	"heliograph/seal"
 )
 
@@ -16,30 +19,44 @@ type sealedColumn struct {
 	table, key, column string
 	textKey            bool // the key is text, not a number
 	purpose            seal.Purpose
-	place              func(key string) string // what a value is bound to
-	hash               *sealedHash             // nil = its values are never looked for
+	owner              string                     // another column, of bytes, that place needs; "" = none
+	place              func(row sealedRow) string // what a value is bound to
+	hash               *sealedHash                // nil = its values are never looked for
 }
 
 // sealedHash is the column by which equal values are found.
 type sealedHash struct {
 	column string
 	beside []string // other columns, of texts and numbers, that the hash is of
-	of     func(k *seal.Keys, secret []byte, beside []string) []byte
+	of     func(k *seal.Keys, secret []byte, row sealedRow) []byte
 }
 
 // sealedColumns lists every column of sealed values.
 var sealedColumns = []sealedColumn{
 	{
 		table: "push_tokens", key: "device_key", column: "token", purpose: seal.PushToken,
-		place: func(key string) string { return "device:" + key },
-		hash: &sealedHash{column: "token_hash", of: func(k *seal.Keys, secret []byte, _ []string) []byte {
+		place: func(row sealedRow) string { return "device:" + row.key },
+		hash: &sealedHash{column: "token_hash", of: func(k *seal.Keys, secret []byte, _ sealedRow) []byte {
 			return k.Hash(seal.PushToken, secret)
 		}},
 	},
 	{
 		table: "servers", key: "id", textKey: true, column: "settings", purpose: seal.Server,
-		place: func(key string) string { return "server:" + key },
+		place: func(row sealedRow) string { return "server:" + row.key },
 	},
+	{
+		table: "registrations", key: "key", column: "token", purpose: seal.MailToken, owner: "id",
+		place: func(row sealedRow) string { return registrationPlace(row.registration()) },
+		hash:  &sealedHash{column: "token_hash", beside: []string{"platform", "app", "environment"}, of: mailTokenHash},
+	},
+}
+
+// mailTokenHash is how the token of a registration is recognised.
+func mailTokenHash(k *seal.Keys, secret []byte, row sealedRow) []byte {
+	platform, _ := strconv.ParseUint(row.beside[0], 10, 8) // a small number, by its column
+	return k.Hash(seal.MailToken, mailTokenText(mailbox.NewToken{
+		Platform: mailbox.Platform(platform), App: row.beside[1], Environment: fleet.Environment(row.beside[2]), Token: string(secret),
+	}))
 }
 
 // heardHash is a column of keyed hashes whose secret is stored nowhere: a row gets its new hash when its secret is heard
@@ -59,15 +76,21 @@ func (c sealedColumn) name() string { return c.table + "." + c.column }
 type sealedRow struct {
 	key    string
 	sealed []byte
+	owner  []byte
 	hash   []byte
 	beside []string
 }
 
+func (r sealedRow) registration() (id mailbox.RegistrationID) {
+	copy(id[:], r.owner)
+	return id
+}
+
 // sealedPage reads the rows after a key, in the order of their keys; "" begins.
 func (s *Store) sealedPage(ctx context.Context, c sealedColumn, after string, limit int) (list []sealedRow, err error) {
-	columns := []string{c.key, c.column, "NULL"}
+	columns := []string{c.key, c.column, cmp.Or(c.owner, "NULL"), "NULL"}
 	if c.hash != nil {
-		columns[2] = c.hash.column
+		columns[3] = c.hash.column
 		for _, other := range c.hash.beside {
 			columns = append(columns, "CAST("+other+" AS TEXT)")
 		}
@@ -99,7 +122,7 @@ func (c sealedColumn) keyValue(key string) any {
 
 func (c sealedColumn) scan(r Row) (row sealedRow, err error) {
 	var number int64
-	into := []any{&number, &row.sealed, &row.hash}
+	into := []any{&number, &row.sealed, &row.owner, &row.hash}
 	if c.textKey {
 		into[0] = &row.key
 	}
@@ -115,7 +138,6 @@ func (c sealedColumn) scan(r Row) (row sealedRow, err error) {
 	if !c.textKey {
 		row.key = strconv.FormatInt(number, 10)
 	}
-	row.sealed = bytes.Clone(row.sealed)
 	return row, nil
 }
 
@@ -161,14 +183,14 @@ func (s *Store) count(count *SealedCount, c sealedColumn, row sealedRow) {
 	}
 	count.Rows++
 	count.ByKey[seal.KeyOf(row.sealed)]++
-	secret, err := s.keys.Open(c.purpose, c.place(row.key), row.sealed)
+	secret, err := s.keys.Open(c.purpose, c.place(row), row.sealed)
 	switch {
 	case err != nil:
 		if count.Unopened == 0 {
 			count.First = row.key
 		}
 		count.Unopened++
-	case c.hash != nil && !bytes.Equal(row.hash, c.hash.of(s.keys, secret, row.beside)):
+	case c.hash != nil && !bytes.Equal(row.hash, c.hash.of(s.keys, secret, row)):
 		count.OldHash++
 	}
 }

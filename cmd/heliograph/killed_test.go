@@ -51,6 +51,7 @@ type scene struct {
 	client   *http.Client
 	token    string
 	api      caller
+	sent     string // id of the notification that is being sent
 }
 
 func newCrash(t *testing.T, c crash, database string) *scene {

@@ -39,6 +39,7 @@ type cli struct {
 	Sim     simCmd     `cmd:"" help:"Run the simulated providers alone, for tests."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database up to date, and do nothing else."`
 	Admin   adminCmd   `cmd:"" help:"Make administrators, and let them in again."`
+	Backup  backupCmd  `cmd:"" help:"Write the database into a file, also while it is in use."`
 	Keys    keysCmd    `cmd:"" help:"Look at the keys of the stored secrets, and rotate them."`
 	Token   tokenCmd   `cmd:"" help:"Make tokens that let scripts call the API."`
 	Import  importCmd  `cmd:"" help:"Read devices and people from a CSV or NDJSON file into a running Heliograph."`

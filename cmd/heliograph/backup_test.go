@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"heliograph/internal/pgtest"
+)
+
+func TestBackupWhileSendingOnSQLite(t *testing.T) {
+	t.Parallel()
+	s := newCrash(t, figures(), "")
+	file := s.backUpWhileSending()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token := []byte("fcm-token-1"); bytes.Contains(raw, token) || !bytes.Contains(raw, []byte("person1@example.org")) {
+		t.Error("the backup shows a push token, or holds no people")
+	}
+	s.restore(func(data string) string {
+		move(t, file, filepath.Join(data, "heliograph.db"))
+		return ""
+	})
+}
+
+func TestBackupWhileSendingOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	s := newCrash(t, figures(), pgtest.Database(t))
+	file := s.backUpWhileSending()
+	s.restore(func(string) string {
+		fresh := pgtest.Database(t)
+		restore, err := exec.LookPath("pg_restore")
+		if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_restore"); len(found) > 0 {
+			restore, err = found[len(found)-1], nil
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(restore, "--no-owner", "--exit-on-error", "--dbname="+fresh, file).CombinedOutput(); err != nil {
+			t.Fatalf("pg_restore: %v\n%s", err, out)
+		}
+		return fresh
+	})
+}
+
+// backUpWhileSending makes a backup in the middle of a notification, and lets the process die some time after.
+func (s *scene) backUpWhileSending() (file string) {
+	s.setUp()
+	s.slowDown()
+	s.sent = s.send()
+	s.reach(s.devices / 2)
+	file = filepath.Join(s.t.TempDir(), "backup")
+	if said := s.command(exitDone, "backup", file); !strings.Contains(said, "heliograph.key") {
+		s.t.Errorf("it does not say where the keys are: %s", said)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		s.t.Errorf("the backup is readable by others, or missing: %v, %v", info, err)
+	}
+	if said := s.command(exitFailed, "backup", file); !strings.Contains(said, "exists already") {
+		s.t.Errorf("a backup is overwritten: %s", said)
+	}
+	s.reach(s.devices)
+	s.serve.kill()
+	return file
+}
+
+// restore starts anew with the backup, first without the key file, then with it: every delivery comes to its end, and what
+// had been sent after the backup is repeated under the same identity.
+func (s *scene) restore(put func(data string) (database string)) {
+	keys := filepath.Join(s.data, "heliograph.key")
+	s.data = s.t.TempDir()
+	s.database = put(s.data)
+	code, out := s.tryCommand("serve", "--listen", "127.0.0.1:0", "--listen-metrics", "127.0.0.1:0")
+	if code != exitFailed || !strings.Contains(out, "put it back from your backup") {
+		s.t.Errorf("without the key file it ended with %d: %s", code, out)
+	}
+	move(s.t, keys, filepath.Join(s.data, "heliograph.key"))
+	s.startServe()
+	repeats := s.check(s.waitDone(s.sent))
+	if all := 2 * s.devices; repeats > all {
+		s.t.Errorf("%d repeats of %d messages", repeats, all)
+	}
+	s.t.Logf("%d messages, %d repeats after the restore", 2*s.devices, repeats)
+}
+
+func move(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
