@@ -42,7 +42,7 @@ func (s *Store) Engage(ctx context.Context, b mailbox.Brake) error {
 			UPDATE registrations AS r SET state = 2, state_reason = 'held', state_at = $2
 			WHERE r.app = $1 AND r.state = 3 AND r.state_at > $3 AND r.state_reason = 'dead' AND r.token IS NOT NULL AND NOT EXISTS (
 				SELECT 1 FROM registrations other WHERE other.token_hash = r.token_hash AND other.state <> 3)
-			RETURNING r.key`, b.App, ms(now), ms(now.Add(-mailbox.BrakeTime)))
+			RETURNING key`, b.App, ms(now), ms(now.Add(-mailbox.BrakeTime)))
 		keys, err := all(rows, err, one[int64])
 		if err != nil {
 			return err
@@ -95,7 +95,7 @@ func (s *Store) Release(ctx context.Context, app string, dead bool) (held int64,
 		if dead {
 			return s.buryHeld(ctx, tx, app)
 		}
-		return s.revive(ctx, tx, "r.app = $3 AND r.state_reason = 'held'", app)
+		return s.revive(ctx, tx, "r.app = $1 AND r.state_reason = 'held'", app)
 	})
 	return held, err
 }

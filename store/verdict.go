@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"heliograph/channel"
@@ -91,22 +92,22 @@ func (s *Store) reviveRegistrations(ctx context.Context, tx Tx, v channel.Server
 	if !ok {
 		return nil
 	}
-	return s.revive(ctx, tx, "r.app = $3 AND r.platform = $4", v.Route.App, int64(platform))
+	return s.revive(ctx, tx, "r.app = $1 AND r.platform = $2", v.Route.App, int64(platform))
 }
 
-// revive makes registrations live that are token_rejected. Parameters of where begin at $3.
+// revive makes registrations live that are token_rejected. What they were to be told meanwhile waits as pending wakes: one
+// is asked for wherever there ever was an event, for a wake that is older than what the provider last took is dropped by
+// who tries it.
 func (s *Store) revive(ctx context.Context, tx Tx, where string, args ...any) error {
-	args = append([]any{ms(s.now()), int64(mailbox.HappenedRevived)}, args...)
+	now := ms(s.now())
 	where = " WHERE r.state = 2 AND " + where
 	for _, statement := range []string{
-		// A wake that is older than what the provider last took is dropped by who tries it; so all may be asked for that had
-		// an event since they were last woken.
-		`INSERT INTO pending_wakes (registration, kind, app, environment, wake, badge, badge_time, since, next_at)
-		SELECT r.key, CASE r.platform WHEN 1 THEN 'apns' WHEN 2 THEN 'fcm' ELSE 'webpush' END, r.app, r.environment, 2,
-			r.badge, r.badge_time, $1, $1 + 0 * $2 FROM registrations r` + where + ` AND r.event_at > 0
-		ON CONFLICT (registration) DO NOTHING`,
-		`INSERT INTO mail_timeline (registration, at, what) SELECT r.key, $1, $2 FROM registrations r` + where,
-		`UPDATE registrations AS r SET state = 1, state_reason = '', state_at = $1 + 0 * $2` + where,
+		fmt.Sprintf(`
+			INSERT INTO pending_wakes (registration, kind, app, environment, wake, badge, badge_time, since, next_at)
+			SELECT r.key, CASE r.platform WHEN 1 THEN 'apns' WHEN 2 THEN 'fcm' ELSE 'webpush' END, r.app, r.environment, 2,
+				r.badge, r.badge_time, %d, %d FROM registrations r`, now, now) + where + ` AND r.event_at > 0 ON CONFLICT (registration) DO NOTHING`,
+		fmt.Sprintf(`INSERT INTO mail_timeline (registration, at, what) SELECT r.key, %d, %d FROM registrations r`, now, mailbox.HappenedRevived) + where,
+		fmt.Sprintf(`UPDATE registrations AS r SET state = 1, state_reason = '', state_at = %d`, now) + where,
 	} {
 		if _, err := tx.Exec(ctx, statement, args...); err != nil {
 			return err
