@@ -64,6 +64,7 @@ type Store interface {
 	ProbeNow(ctx context.Context, id string) (channel.Server, error)
 	Setting(ctx context.Context, name string) (string, error)
 	Carriers
+	Templates
 
 	// HookSecrets are the secret parts of the addresses where a server's service may post receipts.
 	HookSecrets(server string) []string

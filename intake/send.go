@@ -17,13 +17,15 @@ import (
 	"heliograph/template"
 )
 
-// Request is what somebody wants said to an audience.
+// Request is what somebody wants said to an audience: in words of their own, or in those of a template.
 type Request struct {
 	Audience  fleet.Audience
-	Content   template.Content
-	Template  string        // name of the template that the content comes from; empty = ad hoc
-	SendAt    time.Time     // zero or past = at once
-	ExpiresIn time.Duration // 0 = the channel's lifetime
+	Content   template.Content   // ad hoc; empty when a template says it
+	Template  string             // name or id of a template; empty = ad hoc
+	Channels  []message.Channel  // of the template's, use these; nil = those that are switched on and set up
+	Overrides template.Overrides // texts in place of the template's
+	SendAt    time.Time          // zero or past = at once
+	ExpiresIn time.Duration      // 0 = the channel's lifetime
 }
 
 // Limits of a request.
@@ -35,7 +37,8 @@ const (
 // Summary is what a request would come to.
 type Summary struct {
 	Reach    fleet.Reach
-	Warnings []Problem // unknown properties, which an import may still bring
+	Warnings []Problem        // unknown properties, which an import may still bring
+	Content  template.Content // what will be said
 }
 
 // Send checks a request whole and stores it with the job that begins it. replayed means that once was known already,
@@ -47,36 +50,47 @@ func (d *Door) Send(ctx context.Context, actor access.Actor, r Request, once *Id
 			return n, known, err
 		}
 	}
-	summary, err := d.Summary(ctx, actor, r)
+	a, err := d.ask(ctx, r)
 	if err != nil {
 		return n, false, err
 	}
-	n, err = d.notification(actor, r, summary.Reach)
+	summary, err := d.summary(ctx, actor, a)
 	if err != nil {
 		return n, false, err
 	}
-	begin := func(key int64) []courier.Job {
-		return []courier.Job{{Args: courier.ExpandArgs{Notification: key}, Queue: courier.Control, Lane: n.Lane, At: n.SendAt}}
+	n, err = d.notification(actor, a, summary.Reach)
+	if err != nil {
+		return n, false, err
 	}
-	n, replayed, err = d.store.PutNotification(ctx, n, begin, once)
+	n, replayed, err = d.store.PutNotification(ctx, n, beginning(n), once)
 	if err == nil && !replayed {
 		d.options.Logger.Info("notification accepted", "notification", n.ID, "by", actor.Name, "lane", n.Lane, "devices", summary.Reach.Devices)
 	}
 	return n, replayed, err
 }
 
-func (d *Door) notification(actor access.Actor, r Request, reach fleet.Reach) (message.Notification, error) {
+// beginning is the first job of a notification.
+func beginning(n message.Notification) func(key int64) []courier.Job {
+	return func(key int64) []courier.Job {
+		return []courier.Job{{Args: courier.ExpandArgs{Notification: key}, Queue: courier.Control, Lane: n.Lane, At: n.SendAt}}
+	}
+}
+
+func (d *Door) notification(actor access.Actor, a asked, reach fleet.Reach) (message.Notification, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return message.Notification{}, err
 	}
 	n := message.Notification{
-		ID: message.NotificationID(id.String()), State: message.Expanding, Audience: r.Audience, Content: r.Content,
-		Template: r.Template, ExpiresIn: r.ExpiresIn, RequestedBy: actor.Name,
-		Lane: courier.LaneOf(max(reach.Devices, reach.Users) + int64(typed(r.Audience))),
+		ID: message.NotificationID(id.String()), State: message.Expanding, Audience: a.Audience, Content: a.Content,
+		ExpiresIn: a.ExpiresIn, RequestedBy: actor.Name,
+		Lane: courier.LaneOf(max(reach.Devices, reach.Users) + int64(typed(a.Audience))),
 	}
-	if r.SendAt.After(d.options.Now()) {
-		n.State, n.SendAt = message.Scheduled, r.SendAt
+	if a.from != nil {
+		n.Template, n.TemplateID = a.from.Name, a.from.ID
+	}
+	if a.SendAt.After(d.options.Now()) {
+		n.State, n.SendAt = message.Scheduled, a.SendAt
 	}
 	return n, nil
 }
@@ -90,27 +104,41 @@ func typed(a fleet.Audience) int {
 
 // Summary checks everything that Send checks, and stores nothing.
 func (d *Door) Summary(ctx context.Context, actor access.Actor, r Request) (Summary, error) {
-	found, doubtful := notice.Check(r.Content, nil)
-	problems := place("/ad_hoc", found)
-	for _, p := range r.Audience.Check() {
+	a, err := d.ask(ctx, r)
+	if err != nil {
+		return Summary{}, err
+	}
+	return d.summary(ctx, actor, a)
+}
+
+func (d *Door) summary(ctx context.Context, actor access.Actor, a asked) (Summary, error) {
+	found, doubtful := a.check()
+	problems := append(a.problems, a.place(found)...)
+	for _, p := range a.Audience.Check() {
 		problems = append(problems, Problem{"/audience" + p.Field, p.Detail})
 	}
-	problems = append(problems, d.checkTimes(r)...)
-	missing, err := d.checkServers(ctx, r.Content)
-	if err != nil {
-		return Summary{}, err
-	}
-	if problems = append(problems, missing...); len(problems) > 0 {
+	problems = append(problems, d.checkTimes(a.Request)...)
+	if problems = append(problems, a.checkServers()...); len(problems) > 0 {
 		return Summary{}, refuse(problems)
 	}
-	reach, err := d.reach(ctx, actor, r.Audience)
+	plan, err := notice.NewPlan(a.Content)
 	if err != nil {
 		return Summary{}, err
 	}
-	if reach.Devices+reach.Users == 0 && typed(r.Audience) == 0 {
+	if err := a.checkTyped(actor, plan); err != nil {
+		return Summary{}, err
+	}
+	s := Summary{Warnings: a.place(doubtful), Content: a.Content}
+	if a.from != nil && a.Audience.Empty() && plan.Literal() {
+		return s, nil // it goes to addresses of its own
+	}
+	if s.Reach, err = d.reach(ctx, actor, a.Audience); err != nil {
+		return Summary{}, err
+	}
+	if s.Reach.Devices+s.Reach.Users == 0 && typed(a.Audience) == 0 {
 		return Summary{}, wrong("/audience", "matches nobody: nothing was sent")
 	}
-	return Summary{reach, place("/ad_hoc", doubtful)}, nil
+	return s, nil
 }
 
 func place(root string, list []template.Problem) (out []Problem) {
@@ -128,24 +156,6 @@ func (d *Door) checkTimes(r Request) (list []Problem) {
 		list = append(list, Problem{"/expires_in_seconds", "must be 1 to 2592000 (30 days)"})
 	}
 	return list
-}
-
-// checkServers finds channels that nothing is set up for.
-func (d *Door) checkServers(ctx context.Context, c template.Content) (list []Problem, err error) {
-	active, err := d.Channels(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if c.Push != nil && !active[message.Push] {
-		list = append(list, Problem{"/ad_hoc/push", "no push provider is set up"})
-	}
-	if c.SMTP != nil && !active[message.SMTP] {
-		list = append(list, Problem{"/ad_hoc/smtp", "no SMTP server is active"})
-	}
-	if c.SMS != nil && !active[message.SMS] {
-		list = append(list, Problem{"/ad_hoc/sms", "no SMS gateway is set up"})
-	}
-	return list, nil
 }
 
 // Channels tells for which channels something is set up.

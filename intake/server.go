@@ -158,6 +158,7 @@ func fillSettings(p channel.Provider, before channel.Settings, in map[string]jso
 		}
 		merged[name] = value
 	}
+	follow(p.Fields, merged)
 	nested, err := merged.Nested()
 	if err != nil {
 		return nil, wrong("", "is not JSON")
@@ -174,6 +175,23 @@ func fillSettings(p channel.Provider, before channel.Settings, in map[string]jso
 		c.Complete()
 	}
 	return settings, nil
+}
+
+// follow gives fields that go with another one, and that the input leaves out, the value that belongs to it: the port of
+// a mail server goes with its protocol, whoever fills in the form.
+func follow(fields []channel.Field, values channel.Values) {
+	for _, f := range fields {
+		if f.Follows == nil || values[f.Name] != nil {
+			continue
+		}
+		var led string
+		if json.Unmarshal(values[f.Follows.Field], &led) != nil {
+			continue // absent, or refused when it is read
+		}
+		if value, ok := f.Follows.Values[led]; ok {
+			values[f.Name] = json.RawMessage(value)
+		}
+	}
 }
 
 var unknownField = regexp.MustCompile(`unknown field "([^"]{1,100})"`)
@@ -290,17 +308,22 @@ func (d *Door) testMessage(ctx context.Context, actor access.Actor, p channel.Pr
 		Text:    "This is a test message from Heliograph. Whoever receives it knows that the settings work.",
 		Address: to,
 	}
+	return m, d.aim(ctx, actor, p, s, &m)
+}
+
+// aim checks the address that somebody gave for a test, and writes it as the service wants it.
+func (d *Door) aim(ctx context.Context, actor access.Actor, p channel.Provider, s channel.Settings, m *message.Message) error {
 	switch p.Channel {
 	case message.SMTP:
-		if !fleet.ValidMail(to) {
-			return m, wrong("/to", "is not a mail address")
+		if !fleet.ValidMail(m.Address) {
+			return wrong("/to", "is not a mail address")
 		}
-		return m, nil
+		return nil
 	case message.SMS:
 		m.Subject = ""
-		return m, toNumber(s, &m)
+		return toNumber(s, m)
 	}
-	return m, d.toDevice(ctx, actor, p, s, &m)
+	return d.toDevice(ctx, actor, p, s, m)
 }
 
 // toNumber replaces a number as somebody wrote it by the one that the service wants.

@@ -85,7 +85,9 @@ func (p *Plan) Typed(c message.Channel, addresses []string, routes Routes) []mes
 	part := p.parts[c]
 	list := make([]message.Delivery, 0, len(addresses))
 	for _, address := range addresses {
-		list = append(list, hopTo(c, fleet.Recipient{}, address, routes).apply(part.delivery(c, fleet.Recipient{})))
+		d := part.delivery(c, fleet.Recipient{})
+		d.Language = part.language(p.Content.Languages[strings.ToLower(address)])
+		list = append(list, hopTo(c, fleet.Recipient{}, address, routes).apply(d))
 	}
 	return list
 }

@@ -115,6 +115,24 @@ func templateBody(t template.Template) (any, error) {
 	return string(raw), nil
 }
 
+// RestoreTemplate gives a predefined template the texts back that it came with. ErrConflict when it is none.
+func (s *Store) RestoreTemplate(ctx context.Context, id string) (t template.Template, err error) {
+	err = s.Write(ctx, func(tx Tx) error {
+		if t, err = findTemplate(ctx, tx, id); err != nil || t.ID != id {
+			return errors.Join(err, notSame(t.ID, id))
+		}
+		if !t.Predefined {
+			return fmt.Errorf("only predefined templates have texts to go back to: %w", ErrConflict)
+		}
+		if _, err = tx.Exec(ctx, `UPDATE templates SET body = NULL, updated_at = $2 WHERE key = $1`, t.Key, ms(s.now())); err != nil {
+			return err
+		}
+		t, err = findTemplate(ctx, tx, id)
+		return err
+	})
+	return t, err
+}
+
 // templateUsers are who may use a template and so keep it from being deleted.
 var templateUsers = []func(ctx context.Context, tx Tx, t template.Template) ([]template.Use, error){
 	scheduledWith,

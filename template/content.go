@@ -22,6 +22,24 @@ type Content struct {
 	// they were when it was asked for.
 	Facts    map[string]string `json:"facts,omitempty"`
 	TimeZone string            `json:"time_zone,omitempty"`
+
+	// Languages are what those speak who are reached by their address alone: by mail address in lower case, and number.
+	Languages map[string]string `json:"languages,omitempty"`
+}
+
+// WithFact is the content with a value that is the same for everybody. An empty one counts for nothing.
+func (c Content) WithFact(slot, value string) Content {
+	if value == "" {
+		return c
+	}
+	facts := map[string]string{slot: value}
+	for other, known := range c.Facts {
+		if other != slot {
+			facts[other] = known
+		}
+	}
+	c.Facts = facts
+	return c
 }
 
 // Empty reports whether the content uses no channel.
@@ -85,7 +103,12 @@ type Problem struct {
 }
 
 // Check finds what is wrong with the content before its macros are looked at: missing and overlong texts.
-func (c Content) Check() []Problem {
+func (c Content) Check() []Problem { return c.check(true) }
+
+// CheckTemplate is Check for the content of a template, where a mail may say everything in its subject.
+func (c Content) CheckTemplate() []Problem { return c.check(false) }
+
+func (c Content) check(wholeMail bool) []Problem {
 	var found []Problem
 	need := func(pointer, text string, limit int) {
 		if text == "" {
@@ -107,7 +130,9 @@ func (c Content) Check() []Problem {
 	}
 	if m := c.SMTP; m != nil {
 		need("/smtp/subject", m.Subject, maxSubject)
-		need("/smtp/message", m.Message, maxMessage)
+		if may("/smtp/message", m.Message, maxMessage); wholeMail && m.Message == "" {
+			found = append(found, Problem{"/smtp/message", "is required"})
+		}
 		may("/smtp/sender", m.Sender, maxName)
 		may("/smtp/recipient", m.Recipient, maxMessage)
 	}

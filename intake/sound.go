@@ -1,0 +1,73 @@
+package intake
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"heliograph/access"
+	"heliograph/template"
+)
+
+// defaultSound is the one that every platform has. It stands first in the list, and stays.
+var defaultSound = template.Sound{ID: "default", Name: template.DefaultSound, BuiltIn: true}
+
+// Sounds lists the sounds of push messages: the platforms' own first, then those that were added, by name.
+func (d *Door) Sounds(ctx context.Context) ([]template.Sound, error) {
+	list, err := d.store.Sounds(ctx)
+	return append([]template.Sound{defaultSound}, list...), err
+}
+
+// Sound reads one.
+func (d *Door) Sound(ctx context.Context, id string) (template.Sound, error) {
+	if id == defaultSound.ID {
+		return defaultSound, nil
+	}
+	return d.store.Sound(ctx, id)
+}
+
+// CreateSound adds a sound to the list. The file itself is part of the device app.
+func (d *Door) CreateSound(ctx context.Context, actor access.Actor, name string) (template.Sound, error) {
+	name = strings.TrimSpace(name)
+	if err := refuse(place("", template.CheckSound(name))); err != nil {
+		return template.Sound{}, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return template.Sound{}, err
+	}
+	v, err := d.store.AddSound(ctx, template.Sound{ID: id.String(), Name: name})
+	if err == nil {
+		d.options.Logger.Info("sound added", "sound", name, "by", actor.Name)
+	}
+	return v, err
+}
+
+// RenameSound gives a sound another name, in the templates that use it too.
+func (d *Door) RenameSound(ctx context.Context, actor access.Actor, id, name string) (template.Sound, error) {
+	if id == defaultSound.ID {
+		return defaultSound, wrong("/name", "of the sound that every platform has cannot be changed")
+	}
+	name = strings.TrimSpace(name)
+	if err := refuse(place("", template.CheckSound(name))); err != nil {
+		return template.Sound{}, err
+	}
+	v, err := d.store.RenameSound(ctx, id, name)
+	if err == nil {
+		d.options.Logger.Info("sound renamed", "sound", name, "by", actor.Name)
+	}
+	return v, err
+}
+
+// DeleteSound takes a sound off the list, unless a template uses it.
+func (d *Door) DeleteSound(ctx context.Context, actor access.Actor, id string) error {
+	if id == defaultSound.ID {
+		return wrong("", "the sound that every platform has cannot be deleted")
+	}
+	err := d.store.DeleteSound(ctx, id)
+	if err == nil {
+		d.options.Logger.Info("sound deleted", "sound", id, "by", actor.Name)
+	}
+	return err
+}
