@@ -39,7 +39,7 @@ func (a *App) consoleOptions() console.Options {
 		Accounts: a.store, Sessions: a.store.Sessions(), Servers: a.door, Network: a.door, Carriers: a.door, Figures: a.store, Devices: a.store,
 		Fleet: a.store, Sent: a.store, Sender: a.door,
 		Providers: all.Providers, Passwords: access.NewPasswords(passwordsAtOnce),
-		Secure: a.options.secure(), Version: a.options.Version, Callback: a.callback,
+		Secure: a.secure(), Version: a.options.Version, Callback: a.callback,
 		Logger: a.log.With("part", "console"), Metrics: a.metrics.web,
 	}
 	if d := a.options.Demo; d != nil {

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,18 +13,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"heliograph/web"
 )
 
-// Limits of a connection, so that slow clients cannot use the process up. Streams have their own: see patience.
-const (
-	headerTime = 10 * time.Second
-	readTime   = time.Minute
-	writeTime  = time.Minute
-	idleTime   = 2 * time.Minute
-	maxHeader  = 64 << 10 // bytes
-
-	requestsTime = 5 * time.Second // of a stop, for requests to end: the rest of its time is for messages on the wire
-)
+// requestsTime is how much of a stop requests have to end: the rest of its time is for messages on the wire.
+const requestsTime = 5 * time.Second
 
 // bind takes the console's port; nil in a process without one. Nothing is answered before listen.
 func (a *App) bind() (net.Listener, error) {
@@ -38,7 +33,10 @@ func (a *App) bind() (net.Listener, error) {
 		port.Close() //nolint:errcheck // who listened on it closed it already
 		return nil
 	})
-	a.addr.Console = originOf(port)
+	if a.certificate, err = a.options.TLS.load(a.log); err != nil {
+		return nil, err
+	}
+	a.addr.Console = originOf(port, a.certificate)
 	return port, nil
 }
 
@@ -48,14 +46,14 @@ func (a *App) listen(console net.Listener) error {
 	if err != nil {
 		return fmt.Errorf("listening for metrics: %w", err)
 	}
-	a.addr.Metrics = originOf(metrics)
-	a.serve("the metrics", metrics, a.measures())
+	a.addr.Metrics = originOf(metrics, nil)
+	a.serve("the metrics", metrics, nil, a.measures())
 	if console != nil {
 		face, err := a.face()
 		if err != nil {
 			return err
 		}
-		a.serve("the console", console, a.patience(face))
+		a.serve("the console", console, a.certificate, a.patience(face))
 	}
 	a.log.Info("listening", "console", a.addr.Console, "metrics", a.addr.Metrics)
 	return nil
@@ -83,20 +81,13 @@ func (a *App) measures() http.Handler {
 	return mux
 }
 
-func (a *App) serve(what string, listener net.Listener, handler http.Handler) {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       readTime,
-		WriteTimeout:      writeTime,
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // clients that break off are no errors of ours
-	}
+// serve answers on a listener until Stop; in the open when tls is nil.
+func (a *App) serve(what string, listener net.Listener, tls *tls.Config, handler http.Handler) {
+	server := web.NewServer(a.options.Proxies.Recognise(handler), a.log)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := web.Serve(server, listener, tls); err != nil {
 			a.log.Error(what+" no longer listens", "error", err)
 		}
 	}()
@@ -112,12 +103,16 @@ func (a *App) serve(what string, listener net.Listener, handler http.Handler) {
 	})
 }
 
-// originOf is the origin under which this machine reaches a listener.
-func originOf(l net.Listener) string {
+// originOf is the origin under which this machine reaches a listener; over TLS when there is a configuration for it.
+func originOf(l net.Listener, tls *tls.Config) string {
 	addr := l.Addr().(*net.TCPAddr) //nolint:forcetypeassert // of a listener on tcp
 	host := addr.IP.String()
 	if addr.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+	scheme := "http"
+	if tls != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
 }
