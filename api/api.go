@@ -70,15 +70,17 @@ type server struct {
 	now       func() time.Time
 
 	huma    huma.API
-	mux     *http.ServeMux
-	yaml    []byte // the OpenAPI document
+	mux     *web.Routes
+	needs   map[string]access.Permission // by pattern, for huma knows none
+	yaml    []byte                       // the OpenAPI document
 	running running
 	imports chan struct{} // one entry for each import that runs
 }
 
 // New makes the API with its documents. It answers everything below /api/.
-func New(o Options) http.Handler {
-	return newServer(o).handler(o.Metrics)
+func New(o Options) web.Face {
+	s := newServer(o)
+	return web.Face{Handler: s.handler(o.Metrics), Routes: s.mux.All()}
 }
 
 func (s *server) handler(metrics *web.Metrics) http.Handler {
@@ -94,22 +96,23 @@ func newServer(o Options) *server {
 	}
 	s := &server{
 		store: o.Store, door: o.Door, providers: o.Providers, log: o.Logger, now: o.Now,
-		mux: http.NewServeMux(), imports: make(chan struct{}, importsAtOnce),
+		needs: map[string]access.Permission{}, imports: make(chan struct{}, importsAtOnce),
 	}
-	s.huma = humago.NewWithPrefix(guarded{s.mux, s.guard}, prefix, config(o.Version))
+	s.mux = web.NewRoutes(s.identify, s.refuse)
+	s.huma = humago.NewWithPrefix(declared{s.mux, s.needs}, prefix, config(o.Version))
 	s.routes()
 	s.documents()
 	return s
 }
 
-// guarded is a mux whose every route is behind the guard.
-type guarded struct {
-	*http.ServeMux
-	guard web.Middleware
+// declared registers what huma registers, with the permission that its operation declared.
+type declared struct {
+	*web.Routes
+	needs map[string]access.Permission
 }
 
-func (g guarded) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
-	g.Handle(pattern, g.guard(http.HandlerFunc(h)))
+func (d declared) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	d.Handle(pattern, d.needs[pattern], withoutCommas(http.HandlerFunc(h)))
 }
 
 // config is huma without what it would serve, link and accept by itself.

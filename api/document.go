@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"heliograph/access"
 	"heliograph/web"
 )
 
@@ -85,8 +86,8 @@ func (s *server) documents() {
 		panic("api: the OpenAPI document cannot be written: " + err.Error())
 	}
 	s.yaml = asYAML
-	s.mux.HandleFunc("GET "+prefix+"/openapi.json", serve("application/json", asJSON))
-	s.mux.HandleFunc("GET "+prefix+"/openapi.yaml", serve("application/yaml", asYAML))
+	s.mux.Handle("GET "+prefix+"/openapi.json", access.Open, serve("application/json", asJSON))
+	s.mux.Handle("GET "+prefix+"/openapi.yaml", access.Open, serve("application/yaml", asYAML))
 	s.page()
 }
 
@@ -102,9 +103,9 @@ func (s *server) page() {
 	if err := frame.Execute(&html, prefix); err != nil {
 		panic("api: the page of the document: " + err.Error())
 	}
-	s.mux.HandleFunc("GET /api/docs", serve("text/html; charset=utf-8", html.Bytes()))
-	s.mux.Handle("GET /api/docs/", assets)
-	s.mux.Handle("GET /api/{$}", http.RedirectHandler("/api/docs", http.StatusFound))
+	s.mux.Handle("GET /api/docs", access.Open, serve("text/html; charset=utf-8", html.Bytes()))
+	s.mux.Handle("GET /api/docs/", access.Open, assets)
+	s.mux.Handle("GET /api/{$}", access.Open, http.RedirectHandler("/api/docs", http.StatusFound))
 }
 
 func serve(kind string, content []byte) http.HandlerFunc {

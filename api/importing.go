@@ -12,12 +12,14 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"heliograph/access"
 	"heliograph/fleet"
 	"heliograph/intake"
 )
 
 const (
 	importPath    = "/import/devices"
+	importNeeds   = access.ManageFleet
 	importsAtOnce = 4 // more would only wait for each other in the database
 	importRetry   = 10 * time.Second
 )
@@ -60,8 +62,8 @@ func (s *server) importRoute() {
 	report := schemas.Schema(reflect.TypeFor[ImportReport](), true, "")
 	text := &huma.Schema{Type: huma.TypeString, Description: "One device as JSON on each line."}
 	csv := &huma.Schema{Type: huma.TypeString, Description: "A header and one device a line."}
-	o := route(http.MethodPost, importPath, devices, "import-devices", "Import devices and people").shows(report).Operation
-	o.Description = importAbout
+	o := route(http.MethodPost, importPath, importNeeds, devices, "import-devices", "Import devices and people").shows(report).Operation
+	o.Description = importAbout + "\n\n" + whoMay(importNeeds)
 	o.Parameters = []*huma.Param{{
 		Name: "dry_run", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean, Default: false},
 		Description: "Store nothing, and report what would have been done.",
@@ -77,7 +79,7 @@ func (s *server) importRoute() {
 		}
 	}
 	s.huma.OpenAPI().AddOperation(&o)
-	s.mux.Handle("POST "+prefix+importPath, s.guard(http.HandlerFunc(s.importDevices)))
+	s.mux.Handle("POST "+prefix+importPath, importNeeds, http.HandlerFunc(s.importDevices))
 }
 
 func (s *server) importDevices(w http.ResponseWriter, r *http.Request) {

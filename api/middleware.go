@@ -9,49 +9,31 @@ import (
 
 	"heliograph/access"
 	"heliograph/store"
+	"heliograph/web"
 )
 
-type actorKey struct{}
+// actorOf is who asks. Every operation is behind identify.
+func actorOf(ctx context.Context) access.Actor { return web.ActorOf(ctx) }
 
-// actorOf is who asks. Every operation is behind guard, which put it there.
-func actorOf(ctx context.Context) access.Actor {
-	actor, _ := ctx.Value(actorKey{}).(access.Actor)
-	return actor
-}
-
-// guard lets those through whose token allows what they ask for. It is the one place where the API checks that.
-func (s *server) guard(next http.Handler) http.Handler {
-	next = withoutCommas(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		actor, err := s.authenticate(r)
-		if err != nil {
-			problemOf(r.Context(), s.log, err).write(w)
-			return
-		}
-		if !allowed(actor.Role, r) {
-			newProblem(http.StatusForbidden, "The role of this token does not allow that.").write(w)
-			return
-		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), actorKey{}, actor)))
-	})
-}
-
-// allowed says what a role may do. There is one role that may do something, and it may do everything.
-func allowed(role access.Role, _ *http.Request) bool { return role == access.Administrator }
-
-func (s *server) authenticate(r *http.Request) (access.Actor, error) {
+// identify finds whose token a request carries.
+func (s *server) identify(r *http.Request) (access.Actor, *http.Request, error) {
 	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return access.Actor{}, newProblem(http.StatusUnauthorized, "Send an API token: Authorization: Bearer TOKEN.")
+		return access.Actor{}, r, newProblem(http.StatusUnauthorized, "Send an API token: Authorization: Bearer TOKEN.")
 	}
 	token, err := s.store.UseToken(r.Context(), strings.TrimSpace(secret))
 	if errors.Is(err, store.ErrNotFound) {
-		return access.Actor{}, newProblem(http.StatusUnauthorized, "This API token is not known, was deleted or has expired.")
+		return access.Actor{}, r, newProblem(http.StatusUnauthorized, "This API token is not known, was deleted or has expired.")
 	}
-	if err != nil {
-		return access.Actor{}, err
+	return token.Actor(web.ClientAddress(r)), r, err
+}
+
+// refuse answers those whose token does not let them through.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, web.ErrForbidden) {
+		err = newProblem(http.StatusForbidden, "The role of this token does not allow that.")
 	}
-	return access.Actor{ID: token.ID, Name: token.Name, Role: token.Role, Scope: access.Everything}, nil
+	problemOf(r.Context(), s.log, err).write(w)
 }
 
 // commas are the parameters whose words may also be separated by commas.
@@ -79,7 +61,7 @@ func withQuery(u *url.URL, query url.Values) *url.URL {
 }
 
 // routed answers what no route matches in the API's own words.
-func routed(mux *http.ServeMux) http.Handler {
+func routed(mux *web.Routes) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		if pattern != "" {

@@ -45,6 +45,7 @@ type handler[I, O any] func(ctx context.Context, actor access.Actor, in *I) (*O,
 // operation registers one route: what the document says about it, and who answers.
 func operation[I, O any](s *server, r path, do handler[I, O]) {
 	o := r.Operation
+	s.needs[o.Method+" "+prefix+o.Path] = r.needs
 	schemas := s.huma.OpenAPI().Components.Schemas
 	body, hasBody := any(new(I)).(bodied)
 	checked := anyObject

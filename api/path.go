@@ -6,25 +6,47 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"heliograph/access"
 )
 
 // path is what the document says about one operation. Its methods add to it, so that a route is one line.
 type path struct {
 	huma.Operation
+	needs      access.Permission
 	bodySchema *huma.Schema // nil = that of the body's type
 	loose      bool         // the handler compares the body with its schema, not the operation
 	optional   bool         // the body may be left out
 	sample     any          // an example of the body
 }
 
-func route(method, address, tag, id, summary string) path {
-	return path{Operation: huma.Operation{
-		OperationID: id, Method: method, Path: address, Tags: []string{tag}, Summary: summary,
+func route(method, address string, needs access.Permission, tag, id, summary string) path {
+	return path{needs: needs, Operation: huma.Operation{
+		OperationID: id, Method: method, Path: address, Tags: []string{tag}, Summary: summary, Description: whoMay(needs),
 		Responses: map[string]*huma.Response{}, Security: []map[string][]string{{"token": {}}},
 		DefaultStatus: map[string]int{http.MethodDelete: http.StatusNoContent}[method],
 	}}
+}
+
+// whoMay says which roles have a permission, for the document.
+func whoMay(needs access.Permission) string {
+	var whole, limited []string
+	for _, role := range access.Roles {
+		if access.Grants(role, false, needs) {
+			whole = append(whole, string(role))
+		}
+		if role.Limitable() && access.Grants(role, true, needs) {
+			limited = append(limited, string(role))
+		}
+	}
+	words := "Roles: " + strings.Join(whole, ", ") + "."
+	if len(limited) > 0 {
+		return words + " Within its groups when the role is limited to some."
+	}
+	return words
 }
 
 func (p path) fails(status int) path {

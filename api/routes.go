@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"heliograph/access"
+)
 
 // Addresses below prefix that stand in more than one place.
 const (
@@ -25,52 +29,52 @@ const (
 func (s *server) routes() {
 	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
 
-	operation(s, route(get, "/devices", devices, "list-devices", "List devices"), s.listDevices)
-	operation(s, route(get, "/devices/{id}", devices, "get-device", "Get a device").missing(), s.getDevice)
-	operation(s, route(put, "/devices/{id}", devices, "put-device", "Create or replace a device").creates(), s.putDevice)
-	operation(s, route(del, "/devices/{id}", devices, "delete-device", "Delete a device").missing(), s.deleteDevice)
-	operation(s, route(put, "/devices/{id}/push-token", devices, "put-push-token", "Give a device its push token").missing().creates(), s.putPushToken)
+	operation(s, route(get, "/devices", access.See, devices, "list-devices", "List devices"), s.listDevices)
+	operation(s, route(get, "/devices/{id}", access.See, devices, "get-device", "Get a device").missing(), s.getDevice)
+	operation(s, route(put, "/devices/{id}", access.ManageFleet, devices, "put-device", "Create or replace a device").creates(), s.putDevice)
+	operation(s, route(del, "/devices/{id}", access.ManageFleet, devices, "delete-device", "Delete a device").missing(), s.deleteDevice)
+	operation(s, route(put, "/devices/{id}/push-token", access.ManageFleet, devices, "put-push-token", "Give a device its push token").missing().creates(), s.putPushToken)
 	s.importRoute()
 
-	operation(s, route(get, "/users", people, "list-users", "List people"), s.listUsers)
-	operation(s, route(get, "/users/{id}", people, "get-user", "Get a person").missing(), s.getUser)
-	operation(s, route(put, "/users/{id}", people, "put-user", "Create or replace a person").creates(), s.putUser)
-	operation(s, route(del, "/users/{id}", people, "delete-user", "Delete a person").missing(), s.deleteUser)
-	operation(s, route(get, "/groups", people, "list-groups", "List groups"), s.listGroups)
-	operation(s, route(get, "/groups/{id}", people, "get-group", "Get a group").missing(), s.getGroup)
-	operation(s, route(put, "/groups/{id}", people, "put-group", "Create or replace a group").conflicts().creates(), s.putGroup)
-	operation(s, route(del, "/groups/{id}", people, "delete-group", "Delete a group").missing(), s.deleteGroup)
+	operation(s, route(get, "/users", access.See, people, "list-users", "List people"), s.listUsers)
+	operation(s, route(get, "/users/{id}", access.See, people, "get-user", "Get a person").missing(), s.getUser)
+	operation(s, route(put, "/users/{id}", access.ManageFleet, people, "put-user", "Create or replace a person").creates(), s.putUser)
+	operation(s, route(del, "/users/{id}", access.ManageFleet, people, "delete-user", "Delete a person").missing(), s.deleteUser)
+	operation(s, route(get, "/groups", access.See, people, "list-groups", "List groups"), s.listGroups)
+	operation(s, route(get, "/groups/{id}", access.See, people, "get-group", "Get a group").missing(), s.getGroup)
+	operation(s, route(put, "/groups/{id}", access.ManageFleet, people, "put-group", "Create or replace a group").conflicts().creates(), s.putGroup)
+	operation(s, route(del, "/groups/{id}", access.ManageFleet, people, "delete-group", "Delete a group").missing(), s.deleteGroup)
 
-	operation(s, route(post, "/audience/preview", sending, "preview-audience", "Count and sample an audience").example(previewExample), s.previewAudience)
-	operation(s, route(post, "/notifications", sending, "create-notification", "Send a notification").conflicts().accepts(s).example(sendExample), s.createNotification)
-	operation(s, route(get, "/notifications", sending, "list-notifications", "List notifications"), s.listNotifications)
-	operation(s, route(get, "/notifications/{id}", sending, "get-notification", "Get a notification and its counts").missing(), s.getNotification)
-	operation(s, route(get, "/notifications/{id}/deliveries", sending, "list-deliveries", "List what became of each recipient").missing(), s.listDeliveries)
-	operation(s, route(post, "/notifications/{id}/cancel", sending, "cancel-notification", "Cancel what has not left").missing().conflicts().emptyBody(), s.cancelNotification)
-	operation(s, route(post, "/notifications/{id}/retry", sending, "retry-notification", "Send again what failed").missing().conflicts().answers(s, Retried{}).example(retryExample), s.retryNotification)
+	operation(s, route(post, "/audience/preview", access.See, sending, "preview-audience", "Count and sample an audience").example(previewExample), s.previewAudience)
+	operation(s, route(post, "/notifications", access.Send, sending, "create-notification", "Send a notification").conflicts().accepts(s).example(sendExample), s.createNotification)
+	operation(s, route(get, "/notifications", access.See, sending, "list-notifications", "List notifications"), s.listNotifications)
+	operation(s, route(get, "/notifications/{id}", access.See, sending, "get-notification", "Get a notification and its counts").missing(), s.getNotification)
+	operation(s, route(get, "/notifications/{id}/deliveries", access.See, sending, "list-deliveries", "List what became of each recipient").missing(), s.listDeliveries)
+	operation(s, route(post, "/notifications/{id}/cancel", access.Send, sending, "cancel-notification", "Cancel what has not left").missing().conflicts().emptyBody(), s.cancelNotification)
+	operation(s, route(post, "/notifications/{id}/retry", access.Resend, sending, "retry-notification", "Send again what failed").missing().conflicts().answers(s, Retried{}).example(retryExample), s.retryNotification)
 
 	out := s.resource(serversPath, "An SMTP server or an SMS gateway.", "smtp", "sms")
 	s.serverRoutes(out, servers, "notification-server", "notification server")
 
-	operation(s, route(get, carriersPath, carriers, "list-carrier-gateways", "List carrier gateways"), s.listCarriers)
-	operation(s, route(post, carriersPath, carriers, "create-carrier-gateway", "Create a carrier gateway").conflicts().made(), s.createCarrier)
-	operation(s, route(post, carriersPath+"/detect", carriers, "detect-carriers", "Find carriers of devices that no gateway is for").emptyBody(), s.detectCarriers)
-	operation(s, route(get, carriersPath+"/use", carriers, "get-carrier-gateway-use", "When carrier gateways are used"), s.getCarrierUse)
-	operation(s, route(put, carriersPath+"/use", carriers, "put-carrier-gateway-use", "Say when carrier gateways are used"), s.putCarrierUse)
-	operation(s, route(get, carriersPath+"/{id}", carriers, "get-carrier-gateway", "Get a carrier gateway").missing(), s.getCarrier)
-	operation(s, route(put, carriersPath+"/{id}", carriers, "update-carrier-gateway", "Replace a carrier gateway").missing().conflicts(), s.updateCarrier)
-	operation(s, route(del, carriersPath+"/{id}", carriers, "delete-carrier-gateway", "Delete a carrier gateway").missing(), s.deleteCarrier)
+	operation(s, route(get, carriersPath, access.SeeSettings, carriers, "list-carrier-gateways", "List carrier gateways"), s.listCarriers)
+	operation(s, route(post, carriersPath, access.Configure, carriers, "create-carrier-gateway", "Create a carrier gateway").conflicts().made(), s.createCarrier)
+	operation(s, route(post, carriersPath+"/detect", access.Configure, carriers, "detect-carriers", "Find carriers of devices that no gateway is for").emptyBody(), s.detectCarriers)
+	operation(s, route(get, carriersPath+"/use", access.SeeSettings, carriers, "get-carrier-gateway-use", "When carrier gateways are used"), s.getCarrierUse)
+	operation(s, route(put, carriersPath+"/use", access.Configure, carriers, "put-carrier-gateway-use", "Say when carrier gateways are used"), s.putCarrierUse)
+	operation(s, route(get, carriersPath+"/{id}", access.SeeSettings, carriers, "get-carrier-gateway", "Get a carrier gateway").missing(), s.getCarrier)
+	operation(s, route(put, carriersPath+"/{id}", access.Configure, carriers, "update-carrier-gateway", "Replace a carrier gateway").missing().conflicts(), s.updateCarrier)
+	operation(s, route(del, carriersPath+"/{id}", access.Configure, carriers, "delete-carrier-gateway", "Delete a carrier gateway").missing(), s.deleteCarrier)
 
 	push := s.resource(providersPath, "An APNs credential, a Firebase project or a VAPID key.", "apns", "fcm", "webpush")
 	s.serverRoutes(push, providers, "push-provider", "push provider")
 
-	operation(s, route(get, "/macros", macros, "list-macros", "List macros and functions"), s.listMacros)
-	operation(s, route(post, "/macros/render", macros, "render-macros", "Fill in the macros of a text").example(renderExample), s.renderMacros)
+	operation(s, route(get, "/macros", access.See, macros, "list-macros", "List macros and functions"), s.listMacros)
+	operation(s, route(post, "/macros/render", access.See, macros, "render-macros", "Fill in the macros of a text").example(renderExample), s.renderMacros)
 
-	operation(s, route(get, "/api-tokens", apiTokens, "list-api-tokens", "List API tokens"), s.listTokens)
-	operation(s, route(post, "/api-tokens", apiTokens, "create-api-token", "Create an API token").made(), s.createToken)
-	operation(s, route(get, "/api-tokens/{id}", apiTokens, "get-api-token", "Get an API token").missing(), s.getToken)
-	operation(s, route(del, "/api-tokens/{id}", apiTokens, "delete-api-token", "Delete an API token").missing(), s.deleteToken)
+	operation(s, route(get, "/api-tokens", access.SeeSettings, apiTokens, "list-api-tokens", "List API tokens"), s.listTokens)
+	operation(s, route(post, "/api-tokens", access.Administer, apiTokens, "create-api-token", "Create an API token").made(), s.createToken)
+	operation(s, route(get, "/api-tokens/{id}", access.SeeSettings, apiTokens, "get-api-token", "Get an API token").missing(), s.getToken)
+	operation(s, route(del, "/api-tokens/{id}", access.Administer, apiTokens, "delete-api-token", "Delete an API token").missing(), s.deleteToken)
 }
 
 // serverRoutes are the operations of one resource of servers.
@@ -78,13 +82,13 @@ func (s *server) serverRoutes(r *resource, tag, id, name string) {
 	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
 	one := r.path + "/{id}"
 
-	operation(s, route(get, r.path, tag, "list-"+id+"s", "List "+name+"s").lists(r.shape), r.list)
-	operation(s, route(post, r.path, tag, "create-"+id, "Create a "+name).conflicts().made().takes(r.shape).shows(r.shape), r.create)
-	operation(s, route(post, r.path+"/test", tag, "test-unsaved-"+id, "Test settings that are not saved").takes(r.trial), r.testUnsaved)
-	operation(s, route(get, one, tag, "get-"+id, "Get a "+name).missing().shows(r.shape), r.get)
-	operation(s, route(put, one, tag, "update-"+id, "Replace a "+name).missing().conflicts().takes(r.shape).shows(r.shape), r.update)
-	operation(s, route(del, one, tag, "delete-"+id, "Delete a "+name).missing(), r.delete)
-	operation(s, route(post, one+"/activate", tag, "activate-"+id, "Let messages leave by it").missing().emptyBody().shows(r.shape), r.act(s.door.ActivateServer))
-	operation(s, route(post, one+"/test", tag, "test-"+id, "Send one real message and report each step").missing().takes(r.trial), r.test)
-	operation(s, route(post, one+"/resume", tag, "resume-"+id, "Try again now").missing().emptyBody().shows(r.shape), r.act(s.door.ResumeServer))
+	operation(s, route(get, r.path, access.SeeSettings, tag, "list-"+id+"s", "List "+name+"s").lists(r.shape), r.list)
+	operation(s, route(post, r.path, access.Configure, tag, "create-"+id, "Create a "+name).conflicts().made().takes(r.shape).shows(r.shape), r.create)
+	operation(s, route(post, r.path+"/test", access.Configure, tag, "test-unsaved-"+id, "Test settings that are not saved").takes(r.trial), r.testUnsaved)
+	operation(s, route(get, one, access.SeeSettings, tag, "get-"+id, "Get a "+name).missing().shows(r.shape), r.get)
+	operation(s, route(put, one, access.Configure, tag, "update-"+id, "Replace a "+name).missing().conflicts().takes(r.shape).shows(r.shape), r.update)
+	operation(s, route(del, one, access.Configure, tag, "delete-"+id, "Delete a "+name).missing(), r.delete)
+	operation(s, route(post, one+"/activate", access.Configure, tag, "activate-"+id, "Let messages leave by it").missing().emptyBody().shows(r.shape), r.act(s.door.ActivateServer))
+	operation(s, route(post, one+"/test", access.Configure, tag, "test-"+id, "Send one real message and report each step").missing().takes(r.trial), r.test)
+	operation(s, route(post, one+"/resume", access.Configure, tag, "resume-"+id, "Try again now").missing().emptyBody().shows(r.shape), r.act(s.door.ResumeServer))
 }

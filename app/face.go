@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 
 	"heliograph/access"
@@ -10,6 +9,7 @@ import (
 	"heliograph/channel/all"
 	"heliograph/console"
 	"heliograph/hook"
+	"heliograph/web"
 )
 
 // passwordsAtOnce bounds the memory that signing in may take: 64 MiB for each password that is being compared.
@@ -17,21 +17,21 @@ const passwordsAtOnce = 2
 
 // face is everything on the console's listener: health at the root, the API below /api/, what services post below
 // /hooks/, pages for the rest.
-func (a *App) face() (http.Handler, error) {
+func (a *App) face() (web.Face, error) {
 	rest := api.New(api.Options{
 		Store: a.store, Door: a.door, Providers: all.Providers,
 		Logger: a.log.With("part", "api"), Metrics: a.metrics.web, Version: a.options.Version,
 	})
 	pages, err := console.New(a.consoleOptions())
 	if err != nil {
-		return nil, fmt.Errorf("making the console: %w", err)
+		return web.Face{}, fmt.Errorf("making the console: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/api/", rest)
-	mux.Handle("/hooks/", hook.New(a.door, a.log.With("part", "hook")))
-	mux.Handle("/", pages)
-	a.health(mux)
-	return mux, nil
+	routes := web.NewRoutes(nil, nil)
+	routes.Mount("/api/", rest)
+	routes.Mount("/hooks/", hook.New(a.door, a.log.With("part", "hook")))
+	routes.Mount("/", pages)
+	a.health(routes)
+	return web.Face{Handler: routes, Routes: routes.All()}, nil
 }
 
 func (a *App) consoleOptions() console.Options {

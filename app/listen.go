@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"heliograph/access"
 	"heliograph/web"
 )
 
@@ -73,12 +74,12 @@ func (a *App) listenMetrics() (net.Listener, error) {
 
 // measures answers on the metrics' listener, which every role has.
 func (a *App) measures() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{
+	routes := web.NewRoutes(nil, nil)
+	routes.Handle("GET /metrics", access.Open, promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError),
 	}))
-	a.health(mux)
-	return mux
+	a.health(routes)
+	return routes
 }
 
 // serve answers on a listener until Stop; in the open when tls is nil.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -89,7 +88,7 @@ var assetNames = map[string]string{
 const maxBody = 1 << 20
 
 // New puts the console together. It answers for every path; see routes.go.
-func New(o Options) (http.Handler, error) {
+func New(o Options) (web.Face, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -101,7 +100,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	assets, err := web.NewAssets(assetFiles, "/assets/", assetNames)
 	if err != nil {
-		return nil, err
+		return web.Face{}, err
 	}
 	c := &console{
 		Options:  o,
@@ -111,7 +110,7 @@ func New(o Options) (http.Handler, error) {
 		demoHash: sha256.Sum256([]byte(o.DemoEntry)),
 	}
 	mux := c.routes()
-	return web.Chain(mux,
+	return web.Face{Routes: mux.All(), Handler: web.Chain(mux,
 		web.Observe(mux, o.Logger, o.Metrics),
 		web.SecurityHeaders,
 		web.Compress,
@@ -119,5 +118,5 @@ func New(o Options) (http.Handler, error) {
 		web.SameOrigin(c.fail),
 		web.LimitBody(maxBody),
 		web.LoadSession(c.sessions, c.fail),
-	), nil
+	)}, nil
 }

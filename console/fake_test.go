@@ -67,7 +67,7 @@ func (f *fakeAccounts) setPassword(id, hash string) (changed access.Account) {
 }
 
 func (f *fakeAccounts) CreateAccount(_ context.Context, name string, role access.Role) (access.Account, error) {
-	a := access.Account{ID: fmt.Sprint("account-", len(f.list)), Name: name, Role: role}
+	a := access.Account{ID: fmt.Sprint("account-", len(f.list)), Name: name, Role: role, Scope: access.Everything}
 	f.list = append(f.list, a)
 	return a, nil
 }

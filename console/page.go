@@ -60,11 +60,15 @@ func viewOf(ctx context.Context) *view {
 	return &view{zone: time.UTC, now: time.Now(), catalogue: text.English}
 }
 
-// actor is who signed in, for the calls that the page makes.
-func actor(r *http.Request) access.Actor {
-	a := viewOf(r.Context()).account
-	return access.Actor{ID: a.ID, Name: a.Name, Role: a.Role, Scope: access.Everything}
+// may reports whether who looks at a page may do something, so that it offers nothing else. It protects nothing: the
+// routes do.
+func may(ctx context.Context, p access.Permission) bool {
+	a := viewOf(ctx).account
+	return a.ID != "" && access.Grants(a.Role, !a.Scope.All(), p)
 }
+
+// actor is who signed in, for the calls that the page makes.
+func actor(r *http.Request) access.Actor { return web.ActorOf(r.Context()) }
 
 // withView gives the handlers below it a view.
 func (c *console) withView(r *http.Request, account access.Account) *http.Request {
@@ -152,7 +156,7 @@ func (c *console) takeFlash(ctx context.Context) flash {
 	return flash{kind, text}
 }
 
-// handler makes an http.Handler of one that returns errors. Nobody needs to have signed in.
+// handler makes an http.Handler of one that returns errors, for routes that are open. Nobody needs to have signed in.
 func (c *console) handler(h web.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		account, err := c.signedIn(r.Context())
@@ -167,13 +171,34 @@ func (c *console) handler(h web.Handler) http.Handler {
 	})
 }
 
-// private is handler for those who have signed in; others are led to the sign-in page and back.
-func (c *console) private(h web.Handler) http.Handler {
-	return c.handler(func(w http.ResponseWriter, r *http.Request) error {
-		if viewOf(r.Context()).account.ID == "" {
-			return c.askToSignIn(w, r)
+// identify is who signed in, for the routes that ask for somebody.
+func (c *console) identify(r *http.Request) (access.Actor, *http.Request, error) {
+	account, err := c.signedIn(r.Context())
+	switch {
+	case err != nil:
+		return access.Actor{}, r, err
+	case account.ID == "":
+		return access.Actor{}, r, web.ErrSignIn
+	}
+	return account.Actor(web.ClientAddress(r)), c.withView(r, account), nil
+}
+
+// refuse answers those who were not let through: who has not signed in is led to the sign-in page and back.
+func (c *console) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, web.ErrSignIn) {
+		err = c.askToSignIn(w, r)
+	}
+	if err != nil {
+		c.fail(w, r, err)
+	}
+}
+
+// plain makes an http.Handler of one that returns errors, behind identify.
+func (c *console) plain(h web.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			c.fail(w, r, err)
 		}
-		return h(w, r)
 	})
 }
 

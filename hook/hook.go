@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"net/http"
 
+	"heliograph/access"
 	"heliograph/channel"
 	"heliograph/intake"
+	"heliograph/web"
 )
 
 // Door is what a hook asks of the way in.
@@ -22,15 +24,15 @@ type Door interface {
 const maxBody = 64 << 10
 
 // New answers everything below /hooks/. A nil logger is silent.
-func New(d Door, log *slog.Logger) http.Handler {
+func New(d Door, log *slog.Logger) web.Face {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/hooks/vonage/{capability}", func(w http.ResponseWriter, r *http.Request) {
+	mux := web.NewRoutes(nil, nil)
+	mux.Handle("/hooks/vonage/{capability}", access.Open, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(take(d, log, w, r))
-	})
-	return mux
+	}))
+	return web.Face{Handler: mux, Routes: mux.All()}
 }
 
 // take reads one receipt and says which status answers it. Services send again what is not answered with 2xx.

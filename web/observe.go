@@ -50,7 +50,7 @@ func methodLabel(method string) string {
 
 // Observe logs each request and counts it by its route. mux knows the route, which stands in for the path: a path may
 // hold a one-time secret, a route never does. metrics may be nil.
-func Observe(mux *http.ServeMux, log *slog.Logger, metrics *Metrics) Middleware {
+func Observe(mux Mux, log *slog.Logger, metrics *Metrics) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
@@ -77,7 +77,7 @@ func level(status int) slog.Level {
 }
 
 // routeOf is the pattern that mux chooses for a request, without its method; "none" when there is none.
-func routeOf(mux *http.ServeMux, r *http.Request) string {
+func routeOf(mux Mux, r *http.Request) string {
 	_, pattern := mux.Handler(r)
 	if _, path, found := strings.Cut(pattern, " "); found {
 		pattern = path
