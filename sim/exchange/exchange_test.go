@@ -464,6 +464,7 @@ func TestForgetting(t *testing.T) {
 		t.Errorf("%v", out)
 	}
 	id := subscribe(t, s, "ana", l.URL, 30)
+	l.wait(t, 3)
 	if raw, _ := base64.StdEncoding.DecodeString(id); !bytes.Contains(raw, []byte("mbx02.mail.example")) {
 		t.Errorf("after the move the id is %q", raw)
 	}
@@ -517,6 +518,7 @@ func TestRules(t *testing.T) {
 	if a, b := l.wait(t, 1), l.wait(t, 2); a.body != b.body {
 		t.Errorf("%s, then %s", a.body, b.body)
 	}
+	until(t, s, "ana's first notification", func() bool { return s.Subscriptions("ana", "")[0].Accepted == 1 })
 	subscribe(t, s, "ben", l.URL, 30)
 	until(t, s, "ben's first notification", func() bool { return s.Subscriptions("ben", "")[0].Accepted == 1 })
 	var seen []string
