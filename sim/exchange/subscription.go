@@ -186,11 +186,11 @@ func (s *Server) settle(sub *subscription, n note, a answer) (again bool) {
 func (s *Server) accepted(sub *subscription, n note) (again bool) {
 	sub.state, sub.attempts = Active, 0
 	sub.sent++
-	if n.failure != nil {
+	if n.failure != nil && n.failure == sub.failure { // another one may have been asked for meanwhile
 		sub.failure = nil
-		if !n.failure.keep {
-			s.end(sub, failed)
-		}
+	}
+	if n.failure != nil && !n.failure.keep {
+		s.end(sub, failed)
 	}
 	if k := len(n.events); k > 0 {
 		sub.acked = n.events[k-1].watermark
