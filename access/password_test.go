@@ -4,8 +4,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 )
 
 // cheap is 64 KiB a hash, so that tests are quick.
@@ -109,74 +107,6 @@ func FuzzParseHash(f *testing.F) {
 		h, err := parseHash(text)
 		if err == nil && (h.memory > 1<<20 || h.time < 1 || h.threads < 1 || len(h.key) < 16) {
 			t.Errorf("%q gave %+v", text, h)
-		}
-	})
-}
-
-func TestThrottle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		th := NewThrottle(nil)
-		for range freePair {
-			th.Failed("Admin", "192.0.2.1")
-			if wait := th.Wait("admin", "192.0.2.1"); wait != 0 {
-				t.Fatalf("waits %s within the free failures", wait)
-			}
-		}
-		for _, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
-			th.Failed("admin", "192.0.2.1")
-			if wait := th.Wait("admin", "192.0.2.1"); wait != want {
-				t.Errorf("waits %s, want %s", wait, want)
-			}
-			time.Sleep(want)
-			if wait := th.Wait("admin", "192.0.2.1"); wait > 0 {
-				t.Errorf("still %s after waiting", wait)
-			}
-		}
-		if wait := th.Wait("admin", "192.0.2.2"); wait > 0 {
-			t.Errorf("another network waits %s", wait)
-		}
-		if wait := th.Wait("other", "192.0.2.1"); wait > 0 {
-			t.Errorf("another account waits %s", wait)
-		}
-		for range 40 {
-			th.Failed("admin", "192.0.2.1")
-		}
-		if wait := th.Wait("admin", "192.0.2.1"); wait != longestWait {
-			t.Errorf("waits %s, want the longest", wait)
-		}
-		th.Succeeded("admin", "192.0.2.1")
-		if wait := th.Wait("admin", "192.0.2.1"); wait <= 0 {
-			t.Error("one account's success frees a network that guesses at others")
-		}
-	})
-}
-
-func TestThrottleLocksNobodyOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		th := NewThrottle(nil)
-		th.Succeeded("admin", "office")
-		for i := range 200 { // guesses from everywhere
-			th.Failed("admin", "bot "+string(rune('a'+i)))
-		}
-		if wait := th.Wait("admin", "elsewhere"); wait <= 0 {
-			t.Error("guesses from everywhere are not slowed down")
-		}
-		if wait := th.Wait("admin", "office"); wait > 0 {
-			t.Errorf("the administrator's own network waits %s", wait)
-		}
-	})
-}
-
-func TestThrottleForgets(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		th := NewThrottle(nil)
-		for i := range throttleLimit {
-			th.counts["x"+string(rune(i))] = &failures{n: 1, last: time.Now()}
-		}
-		time.Sleep(time.Hour)
-		th.Failed("admin", "office")
-		if n := len(th.counts); n > throttleLimit {
-			t.Errorf("%d entries", n)
 		}
 	})
 }

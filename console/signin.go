@@ -85,8 +85,8 @@ func (c *console) signInForm(w http.ResponseWriter, r *http.Request) error {
 
 func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
 	p := signInPage{Name: strings.TrimSpace(r.PostFormValue("name")), Next: localPath(r.PostFormValue("next"))}
-	network := web.ClientNetwork(r)
-	if wait := c.throttle.Wait(p.Name, network); wait > 0 {
+	attempt := access.Attempt{Account: p.Name, Network: web.ClientNetwork(r)}
+	if wait := c.throttle.Begin(attempt); wait > 0 {
 		p.Problem = t(r.Context(), "signin.wait", span(r.Context(), wait.Truncate(time.Second)+time.Second))
 		w.Header().Set("Retry-After", retryAfter(wait))
 		return c.show(w, r, http.StatusTooManyRequests, p)
@@ -94,14 +94,13 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
 	account, err := c.checkPassword(r.Context(), p.Name, r.PostFormValue("password"))
 	switch {
 	case errors.Is(err, errWrongPassword):
-		c.throttle.Failed(p.Name, network)
 		c.Logger.InfoContext(r.Context(), "sign-in refused", "from", web.ClientAddress(r))
 		p.Problem = t(r.Context(), "signin.wrong")
 		return c.show(w, r, http.StatusUnprocessableEntity, p)
 	case err != nil:
 		return err
 	}
-	c.throttle.Succeeded(p.Name, network)
+	c.throttle.Succeeded(attempt)
 	if err := c.enter(r.Context(), account); err != nil {
 		return err
 	}

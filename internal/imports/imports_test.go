@@ -29,7 +29,7 @@ type layer struct {
 }
 
 // Other modules that compute on values only: no I/O, no database.
-var pure = []string{"golang.org/x/crypto", "golang.org/x/text", "github.com/nyaruka/phonenumbers"}
+var pure = []string{"golang.org/x/crypto", "golang.org/x/text", "github.com/nyaruka/phonenumbers", "github.com/pquerna/otp"}
 
 // providers are the concrete ones; only the list of them and app know their names.
 var providers = []string{
