@@ -166,10 +166,24 @@ func (s *Server) handler() http.Handler {
 			receipts.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, "/_sim/"):
 			plane.ServeHTTP(w, r)
+		case r.URL.Path == "/account/get-balance":
+			s.serveBalance(w, r)
 		default:
 			s.serveSend(w, r)
 		}
 	})
+}
+
+// serveBalance tells those who know the account what is left of its money: always the same.
+func (s *Server) serveBalance(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	q := r.URL.Query()
+	if r.Method != http.MethodGet || q.Get("api_key") != s.credentials.Key || q.Get("api_secret") != s.credentials.Secret {
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"error-code":"401","error-code-label":"authentication failed"}`))
+		return
+	}
+	_, _ = w.Write([]byte(`{"value":10.28,"autoReload":false}`))
 }
 
 // serveSend judges, writes down, answers, and arranges for receipts.
