@@ -3,7 +3,6 @@ package mailbox
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -162,13 +161,4 @@ func validHandle(handle string) bool {
 	return handle != "" && len(handle) <= maxHandle && !strings.ContainsFunc(handle, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-')
 	})
-}
-
-// SubscriptionAddress is the address of a folder below an origin.
-func SubscriptionAddress(origin string, c Capability, f Folder) string {
-	joined, err := url.JoinPath(origin, c.Path(f))
-	if err != nil { // the origin was checked
-		return ""
-	}
-	return joined
 }

@@ -113,18 +113,24 @@ type Created struct {
 	Capability Capability
 }
 
-// Create registers a device. What is wrong with the application is *fleet.Invalid; ErrAppKey, ErrNetwork and Throttled are
-// about the key.
-func (r *Registrations) Create(ctx context.Context, appKey string, from netip.Addr, a Application) (c Created, err error) {
+// Enter finds the app key of a device that wants to register, and takes a place in its rate. ErrAppKey, ErrNetwork, or
+// *Throttled.
+func (r *Registrations) Enter(ctx context.Context, appKey string, from netip.Addr) (AppKey, error) {
 	key, err := r.authenticate(ctx, appKey, from)
 	if err != nil {
-		return c, err
+		return key, err
 	}
 	settings, err := r.config.Settings(ctx)
 	if err != nil {
-		return c, err
+		return key, err
 	}
-	if err := r.keys.take(key.ID, settings.AppKeyRate); err != nil {
+	return key, r.keys.take(key.ID, settings.AppKeyRate)
+}
+
+// Create registers a device. What is wrong with the application is *fleet.Invalid.
+func (r *Registrations) Create(ctx context.Context, key AppKey, a Application) (c Created, err error) {
+	settings, err := r.config.Settings(ctx)
+	if err != nil {
 		return c, err
 	}
 	token, err := r.check(ctx, a, settings)
@@ -252,10 +258,19 @@ func (r *Registrations) Unbind(ctx context.Context, now Registration, handle str
 	return r.store.UnbindSubscription(ctx, now.Key, handle)
 }
 
-// Address is where a mail server reaches a registration, and where its app does; see Settings.
-func (r *Registrations) Address(ctx context.Context) (registration, listener, region string, err error) {
+// Place is where a region is reached, and what its apps ask their mail servers for.
+type Place struct {
+	Registration, Listener string // origins
+	Region                 string
+	StatusFrequencyMinutes int
+}
+
+// Place is the one of this process, as the settings are now.
+func (r *Registrations) Place(ctx context.Context) (Place, error) {
 	s, err := r.config.Settings(ctx)
-	return first(s.RegistrationURL, r.options.Registration), first(s.ListenerURL, r.options.Listener), s.Region, err
+	return Place{
+		first(s.RegistrationURL, r.options.Registration), first(s.ListenerURL, r.options.Listener), s.Region, s.StatusFrequencyMinutes,
+	}, err
 }
 
 func first(wanted string, otherwise func() string) string {

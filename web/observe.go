@@ -51,6 +51,17 @@ func methodLabel(method string) string {
 // Observe logs each request and counts it by its route. mux knows the route, which stands in for the path: a path may
 // hold a one-time secret, a route never does. metrics may be nil.
 func Observe(mux Mux, log *slog.Logger, metrics *Metrics) Middleware {
+	return observe(mux, log, metrics, func(r *http.Request) []slog.Attr {
+		return []slog.Attr{slog.String("from", ClientAddress(r))}
+	})
+}
+
+// ObserveNameless is Observe for what people's devices call: the log does not say from where.
+func ObserveNameless(mux Mux, log *slog.Logger, metrics *Metrics) Middleware {
+	return observe(mux, log, metrics, func(*http.Request) []slog.Attr { return nil })
+}
+
+func observe(mux Mux, log *slog.Logger, metrics *Metrics, who func(*http.Request) []slog.Attr) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
@@ -60,9 +71,9 @@ func Observe(mux Mux, log *slog.Logger, metrics *Metrics) Middleware {
 				if metrics != nil {
 					metrics.count(route, r.Method, answer.code(), took)
 				}
-				log.LogAttrs(context.WithoutCancel(r.Context()), level(answer.code()), "request",
+				log.LogAttrs(context.WithoutCancel(r.Context()), level(answer.code()), "request", append(who(r),
 					slog.String("method", methodLabel(r.Method)), slog.String("route", route), slog.Int("status", answer.code()),
-					slog.Int64("bytes", answer.written), slog.Duration("took", took), slog.String("from", ClientAddress(r)))
+					slog.Int64("bytes", answer.written), slog.Duration("took", took))...)
 			}()
 			next.ServeHTTP(answer, r)
 		})
