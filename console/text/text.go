@@ -53,10 +53,12 @@ type Catalogue struct {
 	Tag  language.Tag // of the texts: what <html lang> says
 	Name string       // of the language, in itself
 
-	texts    map[string]string
-	fallback *Catalogue // says what is missing here; nil = nobody
-	printer  *message.Printer
-	customs  customs
+	texts     map[string]string
+	said      map[string]string // by an English pattern: see sentence.go
+	sentences []sentence        // of said: first what begins with most words of ours, then what has most of them
+	fallback  *Catalogue        // says what is missing here; nil = nobody
+	printer   *message.Printer
+	customs   customs
 }
 
 // areas of the console, in English: the language that every key exists in.
@@ -68,8 +70,8 @@ var areas = []map[string]string{
 // The languages that the console speaks.
 var (
 	English    = New(language.English, "English", areas...)
-	French     = New(language.French, "Français", french.Areas...).or(English)
-	Portuguese = New(language.Portuguese, "Português", portuguese.Areas...).or(English)
+	French     = New(language.French, "Français", french.Areas...).Saying(french.Said...).or(English)
+	Portuguese = New(language.Portuguese, "Português", portuguese.Areas...).Saying(portuguese.Said...).or(English)
 )
 
 // All is what people choose from, in the order of the menu. The first is for those whose language is none of these.
@@ -77,7 +79,7 @@ var All = []*Catalogue{English, French, Portuguese}
 
 // New makes a catalogue of areas. It panics when a key stands in two of them.
 func New(tag language.Tag, name string, areas ...map[string]string) *Catalogue {
-	c := &Catalogue{Tag: tag, Name: name, texts: map[string]string{}, customs: customsOf(tag)}
+	c := &Catalogue{Tag: tag, Name: name, texts: map[string]string{}, said: map[string]string{}, customs: customsOf(tag)}
 	c.printer = message.NewPrinter(c.customs.region)
 	for _, area := range areas {
 		for key, words := range area {

@@ -52,14 +52,16 @@ func TestEveryAreaHasAFileInEveryLanguage(t *testing.T) {
 var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[-+# 0-9.]*([a-zA-Z])`)
 
 // verbs are what each argument of a text is written as, in the order of the arguments.
-func verbs(words string) (list []string) {
+func verbs(words string) []string { return verbsOf(verb, strings.ReplaceAll(words, "%%", "")) }
+
+func verbsOf(verb *regexp.Regexp, words string) (list []string) {
 	type use struct {
 		arg  int
 		verb string
 	}
 	var uses []use
 	next := 1
-	for _, found := range verb.FindAllStringSubmatch(strings.ReplaceAll(words, "%%", ""), -1) {
+	for _, found := range verb.FindAllStringSubmatch(words, -1) {
 		if found[1] != "" {
 			next, _ = strconv.Atoi(found[1]) // digits only
 		}
@@ -113,15 +115,118 @@ func TestTextsAreTranslated(t *testing.T) {
 }
 
 // unbroken is a space that a line must not break at, written as one where it may.
-var unbroken = regexp.MustCompile(` [:;?!%»]|« |[^\s\x{a0}«(]\?|\pL[:;!] |[^\s\x{a0}]»|«[^\x{a0}]`)
+var unbroken = regexp.MustCompile(`\d %| [:;?!»]|« |[^\s\x{a0}«(]\?|\pL[:;!] |[^\s\x{a0}]»|«[^\x{a0}]`)
+
+// bare is a text with a word for each of its verbs.
+func bare(words string) string { return verb.ReplaceAllString(words, "x") }
 
 func TestFrenchSpaces(t *testing.T) {
 	for key, words := range French.texts {
-		bare := verb.ReplaceAllString(words, "x")
-		if found := unbroken.FindString(bare); found != "" && !strings.Contains(bare, "https://") {
+		if found := unbroken.FindString(bare(words)); found != "" && !strings.Contains(words, "https://") {
 			t.Errorf("%s: %q has no no-break space in %q", key, found, words)
 		}
 	}
+}
+
+func TestSentencesAreInEveryLanguage(t *testing.T) {
+	if a, b := French.Sentences(), Portuguese.Sentences(); !slices.Equal(a, b) {
+		for _, pattern := range slices.Concat(a, b) {
+			if slices.Contains(a, pattern) != slices.Contains(b, pattern) {
+				t.Errorf("only one language says %q", pattern)
+			}
+		}
+	}
+	for _, c := range others {
+		for pattern, words := range c.said {
+			if want, got := verbsOf(sentenceVerb, pattern), verbsOf(sentenceVerb, words); !slices.Equal(got, want) {
+				t.Errorf("%s: %q has the verbs %v, want %v as %q has", c.Name, words, got, want, pattern)
+			}
+			if strings.TrimSpace(words) == "" || strings.Contains(words, "%%") {
+				t.Errorf("%s: %q becomes %q", c.Name, pattern, words)
+			}
+			if strings.HasSuffix(pattern, ".") != strings.HasSuffix(words, ".") {
+				t.Errorf("%s: %q and %q end differently", c.Name, pattern, words)
+			}
+			if found := unbroken.FindString(bare(words)); c == French && found != "" && !strings.Contains(words, "https:") && !strings.Contains(words, "mailto:") {
+				t.Errorf("%q has no no-break space in %q", found, words)
+			}
+			if broad.MatchString(pattern) {
+				t.Errorf("the pattern %q has two verbs side by side", pattern)
+			}
+		}
+	}
+}
+
+// broad patterns cannot be told apart: nothing stands between two of their verbs.
+var broad = regexp.MustCompile(`%[sdqv]\s?%[sdqv]`)
+
+func TestSentence(t *testing.T) {
+	for _, one := range []struct{ english, french, portuguese string }{
+		{"is required", "obligatoire", "é obrigatório"},
+		{"is longer than 128 characters", "plus de 128 caractères", "tem mais de 128 caracteres"},
+		{"must be one of: smtp, sms", "valeurs possibles\u00a0: smtp, sms", "valores possíveis: smtp, sms"},
+		{"Ada Lovelace has no mobile number", "Ada Lovelace n’a pas de numéro de mobile", "Ada Lovelace não tem número móvel"},
+		{
+			"Given up after 6 attempts. Could not connect to mail.example.com:25: it refused the connection.",
+			"Abandonné après 6 tentatives. Connexion à mail.example.com:25 impossible\u00a0: il a refusé la connexion.",
+			"Desistiu-se ao fim de 6 tentativas. Não foi possível ligar a mail.example.com:25: recusou a ligação.",
+		},
+		{
+			"The mail server refused this recipient: “550 5.7.1 Go away”.",
+			"Le serveur de messagerie a refusé ce destinataire\u00a0: “550 5.7.1 Go away”.",
+			"O servidor de correio recusou este destinatário: “550 5.7.1 Go away”.",
+		},
+		{
+			`at character 12: unknown property "user.mial", the nearest known is "user.mail"`,
+			"au caractère 12\u00a0: propriété inconnue\u00a0: \"user.mial\", la plus proche connue est \"user.mail\"",
+			`no carácter 12: propriedade desconhecida: "user.mial", a mais próxima conhecida é "user.mail"`,
+		},
+		{
+			`at character 1: this "${" is never closed: expected "}" before the end of the text`,
+			"au caractère 1\u00a0: ce \"${\" n’est jamais fermé\u00a0: attendu \"}\" avant la fin du texte",
+			`no carácter 1: este "${" nunca é fechado: esperava-se "}" antes do fim do texto`,
+		},
+		{
+			"at character 9: substring takes 1 or 2 arguments here, not 3",
+			"au caractère 9\u00a0: substring prend ici 1 ou 2 arguments, et non 3",
+			"no carácter 9: substring recebe aqui 1 ou 2 argumentos, e não 3",
+		},
+		{"percent-encoded for use in a link; a blank is %20", "encodé avec des % pour un lien\u00a0; un espace devient %20", "codificado com % para uso numa ligação; um espaço é %20"},
+		{"Something from elsewhere: 100% odd.", "Something from elsewhere: 100% odd.", "Something from elsewhere: 100% odd."},
+		{"", "", ""},
+	} {
+		if got := French.Sentence(one.english); got != one.french {
+			t.Errorf("%q, want %q", got, one.french)
+		}
+		if got := Portuguese.Sentence(one.english); got != one.portuguese {
+			t.Errorf("%q, want %q", got, one.portuguese)
+		}
+		if got := English.Sentence(one.english); got != one.english {
+			t.Errorf("in English %q becomes %q", one.english, got)
+		}
+	}
+}
+
+func TestSentenceOrder(t *testing.T) {
+	c := New(French.Tag, "x").Saying(map[string]string{"%s of %d": "%[2]d / %[1]s", "%s of %q": "q", "%s of many": "many"})
+	for english, want := range map[string]string{
+		"a of 3": "3 / a", `a of "b"`: "q", "a of many": "many", "a of b": "a of b", " of 3": " of 3", "a of ": "a of ",
+	} {
+		if got := c.Sentence(english); got != want {
+			t.Errorf("%q becomes %q, want %q", english, got, want)
+		}
+	}
+}
+
+func FuzzSentence(f *testing.F) {
+	for _, pattern := range French.Sentences() {
+		f.Add(pattern)
+	}
+	f.Fuzz(func(t *testing.T, english string) {
+		if got := French.Sentence(english); got == "" && english != "" {
+			t.Errorf("%q becomes nothing", english)
+		}
+	})
 }
 
 func TestTextsAreClean(t *testing.T) {

@@ -10,3 +10,8 @@ var Areas = []map[string]string{
 	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, notify, notification,
 	network, expiry, languages,
 }
+
+// Said is what other packages say in English, by its pattern; see text/sentence.go.
+var Said = []map[string]string{
+	saidForms, saidMacros, saidDeliveries, saidSMTP, saidPush, saidSMS,
+}
