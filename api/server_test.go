@@ -55,6 +55,13 @@ func TestServers(t *testing.T) {
 	delete(body, "retries")
 	h.put(serversPath+"/"+id, body).is(200).has("retries", 5)
 
+	for security, port := range map[string]int{"none": 25, "tls": 25, "ssl": 465} {
+		v := h.post(serversPath, object{"kind": "smtp", "name": security, "host": "h", "from_email": "a@example.com", "security": security}).is(201).has("port", port)
+		h.del(serversPath + "/" + v.at("id").(string)).is(204)
+	}
+	typed := h.post(serversPath, object{"kind": "smtp", "name": "typed", "host": "h", "from_email": "a@example.com", "security": "ssl", "port": 25}).is(201).has("port", 25)
+	h.del(serversPath + "/" + typed.at("id").(string)).is(204)
+
 	h.post(serversPath, body).is(409)
 	second := h.post(serversPath, object{"kind": "smtp", "name": "spare", "host": "h", "from_email": "a@example.com"}).is(201).has("active", false, "port", 25).at("id").(string)
 	h.post(serversPath+"/"+second+"/activate", "{}").is(200).has("active", true)

@@ -65,7 +65,7 @@ func (d *Door) CreateServer(ctx context.Context, actor access.Actor, in ServerIn
 	if err != nil {
 		return v, err
 	}
-	return d.putServer(ctx, actor, v, "server created")
+	return d.putServer(ctx, actor, v, "server created", actor.Did(access.Create, serverObject(v), nil, d.serverFields(v)))
 }
 
 // UpdateServer replaces a server's settings. Its kind stays.
@@ -81,11 +81,11 @@ func (d *Door) UpdateServer(ctx context.Context, actor access.Actor, id string, 
 	if err != nil {
 		return v, err
 	}
-	return d.putServer(ctx, actor, v, "server changed")
+	return d.putServer(ctx, actor, v, "server changed", actor.Did(access.Update, serverObject(v), d.serverFields(before), d.serverFields(v)))
 }
 
-func (d *Door) putServer(ctx context.Context, actor access.Actor, v channel.Server, what string) (channel.Server, error) {
-	v, err := d.store.PutServer(ctx, v)
+func (d *Door) putServer(ctx context.Context, actor access.Actor, v channel.Server, what string, entry access.Entry) (channel.Server, error) {
+	v, err := d.store.PutServer(ctx, v, entry)
 	if err == nil {
 		d.options.Logger.Info(what, "server", v.Name, "kind", v.Kind, "by", actor.Name)
 	}
@@ -233,7 +233,11 @@ func valuesOf(p channel.Provider, s channel.Settings) (channel.Values, error) {
 
 // DeleteServer takes a server out of use for good.
 func (d *Door) DeleteServer(ctx context.Context, actor access.Actor, id string) error {
-	err := d.store.DeleteServer(ctx, id)
+	v, err := d.store.Server(ctx, id)
+	if err != nil {
+		return err
+	}
+	err = d.store.DeleteServer(ctx, id, actor.Did(access.Delete, serverObject(v), d.serverFields(v), nil))
 	if err == nil {
 		d.options.Logger.Info("server deleted", "server", id, "by", actor.Name)
 	}
@@ -242,7 +246,11 @@ func (d *Door) DeleteServer(ctx context.Context, actor access.Actor, id string) 
 
 // ActivateServer makes a server the one of its kind that messages leave by.
 func (d *Door) ActivateServer(ctx context.Context, actor access.Actor, id string) (channel.Server, error) {
-	v, err := d.store.ActivateServer(ctx, id)
+	v, err := d.store.Server(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	v, err = d.store.ActivateServer(ctx, id, actor.Did(access.Activate, serverObject(v), fields{"active": v.Active}, fields{"active": true}))
 	if err == nil {
 		d.options.Logger.Info("server activated", "server", v.Name, "kind", v.Kind, "by", actor.Name)
 	}
@@ -251,7 +259,11 @@ func (d *Door) ActivateServer(ctx context.Context, actor access.Actor, id string
 
 // ResumeServer tries a paused server now, instead of at the end of its pause.
 func (d *Door) ResumeServer(ctx context.Context, actor access.Actor, id string) (channel.Server, error) {
-	v, err := d.store.ProbeNow(ctx, id)
+	v, err := d.store.Server(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	v, err = d.store.ProbeNow(ctx, id, actor.Did(access.Resume, serverObject(v), nil, nil))
 	if err == nil {
 		d.options.Logger.Info("server to be tried now", "server", v.Name, "kind", v.Kind, "by", actor.Name)
 	}
@@ -269,7 +281,9 @@ func (d *Door) TestServer(ctx context.Context, actor access.Actor, id string, in
 	if err != nil {
 		return channel.Report{}, err
 	}
-	return settings.Test(ctx, d.options.Env, m), nil
+	report := settings.Test(ctx, d.options.Env, m)
+	object := access.Object{Kind: access.AServer, ID: id, Name: p.Kind}
+	return report, d.store.Audit(ctx, actor.Did(access.Test, object, nil, fields{"kind": p.Kind, "to": to, "ok": report.OK}))
 }
 
 func (d *Door) toTest(ctx context.Context, id string, in *ServerInput) (channel.Settings, channel.Provider, error) {
