@@ -143,14 +143,14 @@ func (c *console) updateCarrier(w http.ResponseWriter, r *http.Request) error {
 }
 
 // saveCarrier stores what was typed, or shows the form again with what is wrong.
-func (c *console) saveCarrier(w http.ResponseWriter, r *http.Request, form *carrierForm, said string, save func(carrier.Gateway) (carrier.Gateway, error)) error {
+func (c *console) saveCarrier(w http.ResponseWriter, r *http.Request, form *carrierForm, done string, save func(carrier.Gateway) (carrier.Gateway, error)) error {
 	status := http.StatusUnprocessableEntity
 	g := form.read(r)
 	if len(form.Problems) == 0 {
 		saved, err := save(g)
 		switch {
 		case err == nil:
-			c.say(r, "success", t(r.Context(), said, saved.Carrier))
+			c.say(r, "success", t(r.Context(), done, saved.Carrier))
 			return goTo(w, r, carriersPath)
 		case errors.Is(err, store.ErrConflict):
 			status = http.StatusConflict
@@ -159,7 +159,7 @@ func (c *console) saveCarrier(w http.ResponseWriter, r *http.Request, form *carr
 			return err
 		}
 		for _, p := range refusal(err) {
-			form.wrong(r.Context(), fieldOf(p.Pointer), p.Detail)
+			form.wrong(r.Context(), fieldOf(p.Pointer), said(r.Context(), p.Detail))
 		}
 	}
 	return c.show(w, r, status, form)
@@ -186,15 +186,17 @@ var carrierPills = map[carrier.State]string{
 }
 
 // calendarDay writes a day that belongs to no time zone.
-func calendarDay(at time.Time) string { return at.UTC().Format("2 Jan 2006") }
+func calendarDay(ctx context.Context, at time.Time) string {
+	return viewOf(ctx).catalogue.Date(at.UTC())
+}
 
 // lastDay says in words when a gateway ends or did; empty = nothing is known.
 func lastDay(ctx context.Context, g carrier.Gateway) string {
 	switch stateOf(ctx, g) {
 	case carrier.Closed:
-		return t(ctx, "carrier.closed.on", calendarDay(g.EndsOn))
+		return t(ctx, "carrier.closed.on", calendarDay(ctx, g.EndsOn))
 	case carrier.Ending:
-		return t(ctx, "carrier.ends.on", calendarDay(g.EndsOn))
+		return t(ctx, "carrier.ends.on", calendarDay(ctx, g.EndsOn))
 	}
 	return ""
 }

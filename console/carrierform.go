@@ -71,7 +71,7 @@ func (f *carrierForm) read(r *http.Request) (g carrier.Gateway) {
 // wrong puts a problem beside its field.
 func (f *carrierForm) wrong(ctx context.Context, field, words string) {
 	label := tf(ctx, "carrier.field", field)
-	f.Problems = append(f.Problems, problem{field, label, standAlone(label, words)})
+	f.Problems = append(f.Problems, problem{field, label, standAlone(ctx, label, words)})
 }
 
 // optional reports whether a field may stay empty: a carrier that is known by name alone needs no domain.

@@ -32,7 +32,7 @@ func (p errorPage) key() string {
 
 func (p errorPage) lead(ctx context.Context) string {
 	if p.Detail != "" {
-		return p.Detail
+		return said(ctx, p.Detail)
 	}
 	return t(ctx, p.key()+".lead")
 }

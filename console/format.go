@@ -3,6 +3,8 @@ package console
 import (
 	"context"
 	"time"
+
+	"heliograph/console/text"
 )
 
 // t is the text of a key in the language of who looks; see package text.
@@ -19,6 +21,23 @@ func tn(ctx context.Context, key string, n int64, args ...any) string {
 // catalogue's test.
 func tf(ctx context.Context, family, word string) string {
 	return viewOf(ctx).catalogue.T(family + "." + word)
+}
+
+// said is an English sentence of another package in the language of who looks; see text/sentence.go.
+func said(ctx context.Context, english string) string {
+	return viewOf(ctx).catalogue.Sentence(english)
+}
+
+// about puts what is said of something behind its name.
+func about(ctx context.Context, subject, words string) string {
+	return t(ctx, "form.about", subject, words)
+}
+
+// inEnglish is ctx for what scripts read: files have one language, like the API.
+func inEnglish(ctx context.Context) context.Context {
+	v := *viewOf(ctx)
+	v.catalogue = text.English
+	return context.WithValue(ctx, viewKey{}, &v)
 }
 
 // number writes n with separators.

@@ -65,7 +65,7 @@ func (c *console) networkNow(w http.ResponseWriter, r *http.Request) error {
 
 // networkCSV is the lists as a file: one row for each connection.
 func (c *console) networkCSV(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
+	ctx := inEnglish(r.Context())
 	n, err := c.Network.NetworkNow(ctx)
 	if err != nil {
 		return err
@@ -175,7 +175,7 @@ func portWords(ctx context.Context, r intake.Requirement) string {
 func whyWords(ctx context.Context, r intake.Requirement) string {
 	words := tf(ctx, "network.purpose", string(r.Purpose))
 	if names := needing(r); len(names) > 0 {
-		words += ": " + strings.Join(names, ", ")
+		words = about(ctx, words, strings.Join(names, ", "))
 	}
 	if !r.Active() {
 		words += " (" + t(ctx, "server.inactive") + ")"

@@ -182,7 +182,7 @@ func (c *console) reachOf(r *http.Request, form *notifyForm) (part reachPart, er
 	}
 	part.Reach, err = c.Sender.Preview(r.Context(), actor(r), form.audience())
 	if list := refusal(err); list != nil {
-		return reachPart{Problem: sentence(list[0].Detail)}, nil
+		return reachPart{Problem: sentence(said(r.Context(), list[0].Detail))}, nil
 	}
 	return part, err
 }
@@ -246,7 +246,7 @@ func (c *console) previewOf(r *http.Request, form *notifyForm, device fleet.Devi
 		return p, nil
 	case refusal(err) != nil:
 		for _, one := range form.problemsOf(r.Context(), refusal(err)) {
-			p.Problem = joined(" ", p.Problem, one.Label+": "+one.Detail)
+			p.Problem = joined(" ", p.Problem, about(r.Context(), one.Label, one.Detail))
 		}
 		return p, nil
 	}

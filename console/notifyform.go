@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"heliograph/console/text"
 	"heliograph/fleet"
 	"heliograph/intake"
 	"heliograph/macro"
@@ -251,7 +252,7 @@ func fieldNamed(pointer string) string {
 func (f *notifyForm) problemsOf(ctx context.Context, list []intake.Problem) (out []problem) {
 	for _, p := range list {
 		name := fieldNamed(p.Pointer)
-		detail := sentence(p.Detail)
+		detail := sentence(said(ctx, p.Detail))
 		if name == "to" && len(f.audienceProblems(ctx)) > 0 {
 			continue // said already, in better words
 		}
@@ -317,7 +318,7 @@ func earliest(ctx context.Context) string {
 // zoneName is the zone in which times are typed.
 func zoneName(ctx context.Context) string {
 	v := viewOf(ctx)
-	short := v.now.In(v.zone).Format("MST")
+	short := text.Zone(v.now.In(v.zone))
 	if v.zone == time.UTC {
 		return short
 	}

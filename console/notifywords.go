@@ -131,7 +131,7 @@ func (p summaryPage) concerns(ctx context.Context) (list []string) {
 		list = append(list, tn(ctx, "summary.parts", int64(parts)))
 	}
 	for _, w := range p.Summary.Warnings {
-		list = append(list, tf(ctx, "place", fieldNamed(w.Pointer))+": "+sentence(w.Detail))
+		list = append(list, about(ctx, tf(ctx, "place", fieldNamed(w.Pointer)), sentence(said(ctx, w.Detail))))
 	}
 	return list
 }

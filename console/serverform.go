@@ -228,21 +228,24 @@ func (f *serverForm) place(ctx context.Context, p intake.Problem) problem {
 	name := fieldOf(p.Pointer)
 	if name == "to" {
 		label := tf(ctx, "test.to", f.Provider.Channel.String())
-		return problem{Label: label, Detail: standAlone(label, p.Detail)}
+		return problem{Label: label, Detail: standAlone(ctx, label, said(ctx, p.Detail))}
 	}
 	if name == fieldName || name == fieldDescription || slices.ContainsFunc(f.Provider.Fields, func(x channel.Field) bool { return x.Name == name }) {
-		return problem{name, f.label(ctx, name), standAlone(f.label(ctx, name), p.Detail)}
+		return problem{name, f.label(ctx, name), standAlone(ctx, f.label(ctx, name), said(ctx, p.Detail))}
 	}
-	return problem{Detail: standAlone(name, p.Detail)}
+	return problem{Detail: standAlone(ctx, name, said(ctx, p.Detail))}
 }
 
 // standAlone makes the door's words stand alone: it may say "is required", which goes on from the field's name.
-func standAlone(subject, words string) string {
+func standAlone(ctx context.Context, subject, words string) string {
 	first, _ := utf8.DecodeRuneInString(words)
-	if unicode.IsUpper(first) {
+	switch {
+	case unicode.IsUpper(first):
 		return words
+	case subject == "":
+		return sentence(words)
 	}
-	return strings.TrimSuffix(strings.TrimSpace(subject+" "+words), ".") + "."
+	return t(ctx, "form.is", subject, strings.TrimSuffix(words, "."))
 }
 
 // label is a field's name for people: the catalogue's, or, for a provider that has none there yet, its own word.
@@ -348,5 +351,5 @@ func answerWords(ctx context.Context, s channel.Server) string {
 	if s.Answer == answerAccepted {
 		return t(ctx, "server.answer.accepted")
 	}
-	return s.Answer
+	return said(ctx, s.Answer)
 }

@@ -45,6 +45,8 @@ var shell = map[string]string{
 	"time.years.one":     "%d year",
 	"time.years.other":   "%d years",
 
+	"form.about":          "%s: %s",
+	"form.is":             "%s %s.",
 	"form.problems.one":   "One thing needs your attention",
 	"form.problems.other": "%d things need your attention",
 

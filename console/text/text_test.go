@@ -104,7 +104,7 @@ var same = strings.Fields(`
 func TestTextsAreTranslated(t *testing.T) {
 	for _, c := range others {
 		for key, words := range English.texts {
-			if c.texts[key] != words || strings.Trim(words, "%sdq :“”·") == "" {
+			if c.texts[key] != words || strings.Trim(words, "%sdq :.“”·") == "" {
 				continue
 			}
 			if !slices.ContainsFunc(same, func(s string) bool { return key == s || strings.HasSuffix(s, ".") && strings.HasPrefix(key, s) }) {

@@ -45,6 +45,8 @@ var shell = map[string]string{
 	"time.years.one":     "%d an",
 	"time.years.other":   "%d ans",
 
+	"form.about":          "%s : %s",
+	"form.is":             "%s : %s.",
 	"form.problems.one":   "Un point demande votre attention",
 	"form.problems.other": "%d points demandent votre attention",
 

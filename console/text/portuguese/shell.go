@@ -45,6 +45,8 @@ var shell = map[string]string{
 	"time.years.one":     "%d ano",
 	"time.years.other":   "%d anos",
 
+	"form.about":          "%s: %s",
+	"form.is":             "%s: %s.",
 	"form.problems.one":   "Um ponto precisa da sua atenção",
 	"form.problems.other": "%d pontos precisam da sua atenção",
 
