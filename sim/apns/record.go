@@ -82,11 +82,15 @@ type payload struct {
 		Badge            *int            `json:"badge"`
 		Sound            json.RawMessage `json:"sound"` // a name, or an object with one
 		ContentAvailable int             `json:"content-available"`
+		MutableContent   int             `json:"mutable-content"`
 	} `json:"aps"`
 }
 
 // alert is a text, or an object with texts.
-type alert struct{ Title, Subtitle, Body string }
+type alert struct {
+	Title, Subtitle, Body string
+	LocKey                string `json:"loc-key"` // of a text that the app has
+}
 
 func (a *alert) UnmarshalJSON(text []byte) error {
 	if len(text) > 0 && text[0] == '"' {
@@ -110,9 +114,10 @@ func display(e control.Entry[record]) (push phone.Push, ok bool) {
 	if json.Unmarshal(e.Record.body, &p) == nil {
 		a := p.APS.Alert
 		push.Title, push.Subtitle, push.Body, push.Badge = a.Title, a.Subtitle, a.Body, p.APS.Badge
+		push.LocKey, push.Wakes, push.Mutable = a.LocKey, p.APS.ContentAvailable == 1, p.APS.MutableContent == 1
 		push.Sound = soundName(p.APS.Sound)
 	}
-	push.Silent = push.Title == "" && push.Subtitle == "" && push.Body == ""
+	push.Silent = push.Title == "" && push.Subtitle == "" && push.Body == "" && push.LocKey == ""
 	return push, true
 }
 

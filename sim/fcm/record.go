@@ -70,6 +70,7 @@ func display(e control.Entry[record]) (push phone.Push, ok bool) {
 		push.Data = string(text)
 	}
 	push.Silent = push.Title == "" && push.Body == ""
+	push.Wakes = push.Silent // a data message is the app's business
 	return push, true
 }
 

@@ -1,5 +1,13 @@
 // Package phone is the far end of push: what the holder of a device would see. The push simulators turn what they
 // accepted into Push values, and a Book gathers them by token: lock screen, badge, wakes.
+//
+// A Mailer is a phone with a mail app on it, which does what a wake is for:
+//
+//	registration service ◄── registers its token ── Mailer ── subscribes, syncs ──► Exchange simulator
+//	push simulator ── Push ──► Mailers ── by token ──► Mailer: badge at once; woken or not; its own sync; lock screen
+//
+// What the operating systems do with a push is in react.go, a table of pure decisions; the phone's switches are its
+// Settings.
 package phone
 
 import (
@@ -35,8 +43,11 @@ type Push struct {
 	Body     string    `json:"body"`
 	Sound    string    `json:"sound"`
 	Badge    *int      `json:"badge"`
-	Silent   bool      `json:"silent"` // nothing to show: it woke the app or set the badge
-	Data     string    `json:"data"`   // what the app gets besides, as JSON text
+	Silent   bool      `json:"silent"`            // nothing to show: it woke the app or set the badge
+	LocKey   string    `json:"loc_key,omitempty"` // of an alert whose text the app has
+	Wakes    bool      `json:"wakes,omitempty"`   // the app is to run in the background
+	Mutable  bool      `json:"mutable,omitempty"` // the app's extension may change the alert
+	Data     string    `json:"data"`              // what the app gets besides, as JSON text
 }
 
 // Batch is what a Source accepted after a known entry of its history.
@@ -88,6 +99,8 @@ type Phone struct {
 	Wakes    int64     `json:"wakes"`    // the silent ones of them
 	LastAt   time.Time `json:"last_at"`
 	Cards    []Push    `json:"cards"` // what the lock screen shows, newest first
+
+	Mail *MailState `json:"mail,omitempty"` // of a phone with a mail app
 }
 
 // Book gathers the pushes of one source by phone. It is not safe for concurrent use.
