@@ -133,6 +133,9 @@ func (c *counts) reason(app string, what Figure, reason string) {
 	c.reasons[key]++
 }
 
+// Refused counts a post that was no event. why is a word of a closed set.
+func (w *Waker) Refused(why string) { w.count.reason("", whatRefused, why) }
+
 // lost counts a subscription under its server.
 func (c *counts) lost(l Lost, what Figure) { c.reason(l.App, what, ServerName(l.Server)) }
 
