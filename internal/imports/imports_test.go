@@ -48,7 +48,7 @@ var stations = []string{
 }
 
 // edges may import everything but concrete providers, simulators, app and cmd.
-var edges = []string{"store/...", "jobs", "web", "hook", "console/...", "api/...", "register", "listener"}
+var edges = []string{"store/...", "jobs", "web", "oidc", "hook", "console/...", "api/...", "register", "listener"}
 
 // sources decode what mail servers post; every one ends in mailbox.
 var sources = []string{"mailbox/ews", "mailbox/graph", "mailbox/jmap", "mailbox/dovecot"}
