@@ -32,6 +32,7 @@ type App struct {
 	courier *courier.Courier
 	door    *intake.Door
 	keys    *keyKeeper
+	mail    mailPush
 
 	addr        Addresses
 	certificate *tls.Config // of the console's listener; nil = plain HTTP
@@ -54,6 +55,9 @@ type undo struct {
 type Addresses struct {
 	Console string // pages and API
 	Metrics string
+
+	Registration string // devices that want to be woken
+	Listener     string // what mail servers post
 }
 
 // API is the origin of the API with its path.
@@ -105,6 +109,9 @@ func (a *App) start(ctx context.Context) error {
 		return err
 	}
 	if err := a.startWork(ctx); err != nil {
+		return err
+	}
+	if err := a.listenMailPush(ctx); err != nil {
 		return err
 	}
 	if err := a.listen(port); err != nil {

@@ -56,7 +56,7 @@ func (a *App) listen(console net.Listener) error {
 		}
 		a.serve("the console", console, a.certificate, a.patience(face))
 	}
-	a.log.Info("listening", "console", a.addr.Console, "metrics", a.addr.Metrics)
+	a.log.Info("listening", "console", a.addr.Console, "metrics", a.addr.Metrics, "registration", a.addr.Registration, "listener", a.addr.Listener)
 	return nil
 }
 

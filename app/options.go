@@ -22,6 +22,7 @@ type Options struct {
 	ListenMetrics string      // "" = DefaultMetrics, or any free port of loopback when it is taken
 	PublicURL     string      // origin under which people reach the console; "" = where it listens
 	TLS           TLS         // of the console's listener
+	MailPush      MailPush    // its listeners
 	Proxies       web.Proxies // whose word about who asks counts, on every listener
 
 	ReadyFile string        // "" = none
@@ -114,10 +115,13 @@ type Role string
 const (
 	Console Role = "console" // pages, API and receipts
 	Worker  Role = "worker"  // the jobs that send
+
+	Listener     Role = "listener"     // what mail servers post, and the wakes that it makes
+	Registration Role = "registration" // devices that want to be woken
 )
 
 // Roles lists those of this version.
-var Roles = []Role{Console, Worker}
+var Roles = []Role{Console, Worker, Listener, Registration}
 
 // has reports whether the process has a role.
 func (o Options) has(r Role) bool { return len(o.Roles) == 0 || slices.Contains(o.Roles, r) }

@@ -80,6 +80,7 @@ func (a *App) wire() error {
 	if err := a.engine.Open(); err != nil {
 		return err
 	}
+	a.wireMailPush()
 	a.door = intake.New(a.store, intake.Options{
 		Logger: a.log.With("part", "intake"), Providers: all.Providers, Own: a.own, NotFound: store.ErrNotFound,
 	})
@@ -179,5 +180,8 @@ func (a *App) secure() bool { return strings.HasPrefix(a.origin(), "https://") }
 
 // Ready is what the ready file says, after Start.
 func (a *App) Ready() Ready {
-	return Ready{Console: a.addr.Console, API: a.addr.API(), Metrics: a.addr.Metrics, CAFile: a.options.TLS.CertFile, PID: os.Getpid()}
+	return Ready{
+		Console: a.addr.Console, API: a.addr.API(), Registration: a.addr.Registration, Listener: a.addr.Listener,
+		Metrics: a.addr.Metrics, CAFile: a.options.TLS.CertFile, PID: os.Getpid(),
+	}
 }

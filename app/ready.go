@@ -14,14 +14,19 @@ type Ready struct {
 	Console string `json:"console,omitempty"`
 	API     string `json:"api,omitempty"` // with /api/v1
 	Metrics string `json:"metrics,omitempty"`
-	CAFile  string `json:"ca_file,omitempty"` // signs every https URL here
-	PID     int    `json:"pid"`
+
+	Registration string `json:"registration,omitempty"`
+	Listener     string `json:"listener,omitempty"`
+
+	CAFile string `json:"ca_file,omitempty"` // signs every https URL here
+	PID    int    `json:"pid"`
 
 	// Of the demo.
 	Token  string            `json:"token,omitempty"` // of an administrator
 	SignIn string            `json:"sign_in,omitempty"`
-	Apps   map[string]string `json:"apps,omitempty"` // app id by push provider
-	Sims   map[string]string `json:"sims,omitempty"` // origin by simulator; of smtp host:port
+	AppKey string            `json:"app_key,omitempty"` // registers devices
+	Apps   map[string]string `json:"apps,omitempty"`    // app id by push provider
+	Sims   map[string]string `json:"sims,omitempty"`    // origin by simulator; of smtp host:port
 }
 
 // WriteReady writes a ready file whole, by rename, with mode 0600: it may hold secrets.

@@ -19,15 +19,16 @@ import (
 type serveCmd struct {
 	place `embed:"" group:"Where everything is kept"`
 
-	Listen        string        `help:"Where console and API listen. :8080 is every interface of the machine; give it --tls-cert, or put a proxy with TLS before it." default:"127.0.0.1:8080" group:"Listeners"`
-	ListenMetrics string        `help:"Where /metrics listens. Default: 127.0.0.1:9464, or any free port of loopback when that is taken." placeholder:"ADDR" group:"Listeners"`
-	PublicURL     string        `help:"Address under which people reach the console, such as https://notify.example.com; https makes the sign-in cookie secure." name:"public-url" placeholder:"URL" group:"Listeners"`
-	TLSCert       string        `help:"Certificate chain in PEM for the console's listener, which then speaks https; read again when it changes." name:"tls-cert" type:"path" placeholder:"PATH" group:"Listeners"`
-	TLSKey        string        `help:"Its key in PEM." name:"tls-key" type:"path" placeholder:"PATH" group:"Listeners"`
-	TLSMin        string        `help:"Oldest version of TLS that is spoken: 1.2 or 1.3." name:"tls-min" default:"1.2" placeholder:"VERSION" group:"Listeners"`
-	TrustedProxy  []string      `help:"Networks of proxies whose word counts about who asks and whether by https, such as 10.0.0.0/8. Default: nobody's." name:"trusted-proxies" placeholder:"CIDR" group:"Listeners"`
-	ProxyHeader   string        `help:"Header in which they say it: X-Forwarded-For (with X-Forwarded-Proto) or Forwarded. The proxies must write it anew or append to it." name:"proxy-header" default:"X-Forwarded-For" placeholder:"NAME" group:"Listeners"`
-	Roles         []string      `help:"What this process does: console (pages and API), worker (sends). Default: all of it." placeholder:"ROLE" group:"Process"`
+	Listen        string   `help:"Where console and API listen. :8080 is every interface of the machine; give it --tls-cert, or put a proxy with TLS before it." default:"127.0.0.1:8080" group:"Listeners"`
+	ListenMetrics string   `help:"Where /metrics listens. Default: 127.0.0.1:9464, or any free port of loopback when that is taken." placeholder:"ADDR" group:"Listeners"`
+	PublicURL     string   `help:"Address under which people reach the console, such as https://notify.example.com; https makes the sign-in cookie secure." name:"public-url" placeholder:"URL" group:"Listeners"`
+	TLSCert       string   `help:"Certificate chain in PEM for the console's listener, which then speaks https; read again when it changes." name:"tls-cert" type:"path" placeholder:"PATH" group:"Listeners"`
+	TLSKey        string   `help:"Its key in PEM." name:"tls-key" type:"path" placeholder:"PATH" group:"Listeners"`
+	TLSMin        string   `help:"Oldest version of TLS that is spoken: 1.2 or 1.3." name:"tls-min" default:"1.2" placeholder:"VERSION" group:"Listeners"`
+	TrustedProxy  []string `help:"Networks of proxies whose word counts about who asks and whether by https, such as 10.0.0.0/8. Default: nobody's." name:"trusted-proxies" placeholder:"CIDR" group:"Listeners"`
+	ProxyHeader   string   `help:"Header in which they say it: X-Forwarded-For (with X-Forwarded-Proto) or Forwarded. The proxies must write it anew or append to it." name:"proxy-header" default:"X-Forwarded-For" placeholder:"NAME" group:"Listeners"`
+	Roles         []string `help:"What this process does: console (pages and API), worker (sends), registration (devices that want to be woken), listener (what mail servers post). Default: all of it." placeholder:"ROLE" group:"Process"`
+	mailPush      `embed:"" group:"Mail push"`
 	ReadyFile     string        `help:"JSON file that tells scripts where everything listens: written when it does, removed on a clean stop." type:"path" placeholder:"PATH" group:"Process"`
 	Drain         time.Duration `help:"How long a stop waits for what is on the wire." default:"30s" group:"Process"`
 }
@@ -43,7 +44,7 @@ Examples:
     heliograph serve --listen :443 --tls-cert fullchain.pem --tls-key key.pem --public-url https://notify.example.com
     HELIOGRAPH_DATABASE=postgres://heliograph@db/heliograph heliograph serve --roles worker --key-file /etc/heliograph.key
 
-/livez and /readyz answer on both listeners.`
+/livez and /readyz answer on every listener.`
 }
 
 // Run serves until a signal.
@@ -53,6 +54,9 @@ func (c *serveCmd) Run(ctx context.Context, term terminal, log *slog.Logger) err
 		return err
 	}
 	if err := checkOrigin("--public-url", c.PublicURL); err != nil {
+		return err
+	}
+	if err := c.mailPush.check(); err != nil {
 		return err
 	}
 	proxies, err := web.ParseProxies(c.TrustedProxy, c.ProxyHeader)
@@ -66,7 +70,7 @@ func (c *serveCmd) Run(ctx context.Context, term terminal, log *slog.Logger) err
 	a, err := app.New(ctx, app.Options{
 		Database: c.options(), Roles: roles, Listen: c.Listen, ListenMetrics: c.ListenMetrics, PublicURL: c.PublicURL,
 		TLS: app.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Least: c.TLSMin}, Proxies: proxies,
-		ReadyFile: c.ReadyFile, Drain: c.Drain, Logger: log, Version: version(),
+		MailPush: c.listeners(), ReadyFile: c.ReadyFile, Drain: c.Drain, Logger: log, Version: version(),
 	})
 	if err != nil {
 		return err
@@ -97,9 +101,6 @@ func waitReloading(ctx context.Context, a *app.App) {
 	}
 }
 
-// later are roles that the architecture knows and this version does not have.
-var later = []string{"listener", "registration"}
-
 func parseRoles(words []string) ([]app.Role, error) {
 	var roles []app.Role
 	for _, word := range words {
@@ -107,10 +108,8 @@ func parseRoles(words []string) ([]app.Role, error) {
 		switch {
 		case slices.Contains(app.Roles, role):
 			roles = append(roles, role)
-		case slices.Contains(later, string(role)):
-			return nil, misused("--roles: this version has no role %q yet, for mail push comes later; it has console and worker", role)
 		default:
-			return nil, misused("--roles: there is no role %q; there are console and worker", role)
+			return nil, misused("--roles: there is no role %q; there are console, worker, registration and listener", role)
 		}
 	}
 	return roles, nil

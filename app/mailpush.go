@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+
+	"heliograph/mailbox"
+	"heliograph/mailbox/ews"
+	"heliograph/register"
+	"heliograph/web"
+)
+
+// MailPush says where mail push is reached. The zero value works.
+type MailPush struct {
+	ListenRegistration string // where devices register; "" = DefaultRegistration, or any free port of loopback when it is taken
+	RegistrationURL    string // origin under which devices reach it, unless the settings name one; "" = where it listens
+	RegistrationTLS    TLS
+
+	ListenMailbox string // where mail servers post; "" = DefaultMailbox, likewise
+	MailboxURL    string // origin under which they reach it, likewise
+	MailboxTLS    TLS
+}
+
+// Where devices register and mail servers post. Both are loopback, as all defaults are.
+const (
+	DefaultRegistration = "127.0.0.1:8081"
+	DefaultMailbox      = "127.0.0.1:8082"
+)
+
+// mailPush are the parts of mail push in one process.
+type mailPush struct {
+	config        *mailbox.Config
+	registrations *mailbox.Registrations
+}
+
+// wireMailPush makes them.
+func (a *App) wireMailPush() {
+	a.mail.config = mailbox.NewConfig(a.store, nil)
+	a.mail.registrations = mailbox.NewRegistrations(a.store, a.mail.config, a.store, mailbox.Options{
+		Logger:       a.log.With("part", "mail push"),
+		ServerOf:     mailServerOf,
+		Registration: func() string { return a.registrationOrigin() },
+		Listener:     func() string { return a.listenerOrigin() },
+	})
+}
+
+// mailServerOf reads which mail server an id of a subscription names.
+func mailServerOf(source mailbox.Source, id string) string {
+	if source != mailbox.EWS {
+		return ""
+	}
+	name, _ := ews.Server(id)
+	return name
+}
+
+// registrationOrigin is where devices reach this installation, for as long as the settings do not say.
+func (a *App) registrationOrigin() string {
+	if a.options.MailPush.RegistrationURL != "" {
+		return a.options.MailPush.RegistrationURL
+	}
+	return a.addr.Registration
+}
+
+// listenerOrigin is where mail servers reach this installation, likewise.
+func (a *App) listenerOrigin() string {
+	if a.options.MailPush.MailboxURL != "" {
+		return a.options.MailPush.MailboxURL
+	}
+	return a.addr.Listener
+}
+
+// listenMailPush opens what the roles of this process ask for.
+func (a *App) listenMailPush(ctx context.Context) error {
+	if !a.options.has(Registration) {
+		return nil
+	}
+	o := a.options.MailPush
+	port, config, err := a.open(o.ListenRegistration, DefaultRegistration, o.RegistrationTLS)
+	if err != nil {
+		return fmt.Errorf("listening for devices that register: %w", err)
+	}
+	a.addr.Registration = originOf(port, config)
+	a.serve("the registration service", port, config, a.registrationFace())
+	janitor := a.mail.registrations.Janitor()
+	janitor.Start(ctx)
+	a.onStop("the registrations' janitor", func(context.Context) error {
+		janitor.Stop()
+		return nil
+	})
+	return nil
+}
+
+// open takes a port, and another one when nobody asked for the usual one and it is taken, as by a second Heliograph.
+func (a *App) open(wanted, usual string, t TLS) (net.Listener, *tls.Config, error) {
+	config, err := t.load(a.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	if wanted != "" {
+		port, err := net.Listen("tcp", wanted)
+		return port, config, err
+	}
+	port, err := net.Listen("tcp", usual)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		port, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	return port, config, err
+}
+
+// registrationFace is what devices call, and health.
+func (a *App) registrationFace() http.Handler {
+	routes := web.NewRoutes(nil, nil)
+	a.health(routes)
+	routes.Mount("/", web.Face{Handler: register.New(a.mail.registrations, register.Options{
+		Logger: a.log.With("part", "registration"), Metrics: a.metrics.web,
+	})})
+	return routes
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"strings"
+
+	"heliograph/app"
+)
+
+// mailPush says where devices and mail servers reach mail push.
+type mailPush struct {
+	ListenRegistration  string `help:"Where devices register that want to be woken. Default: 127.0.0.1:8081, or any free port of loopback when that is taken." placeholder:"ADDR"`
+	PublicRegistration  string `help:"Address under which devices reach it, such as https://register.example.com. The console's settings may name another." name:"public-registration-url" placeholder:"URL"`
+	RegistrationTLSCert string `help:"Certificate chain in PEM for it; read again when it changes." name:"registration-tls-cert" type:"path" placeholder:"PATH"`
+	RegistrationTLSKey  string `help:"Its key in PEM." name:"registration-tls-key" type:"path" placeholder:"PATH"`
+	ListenMailbox       string `help:"Where mail servers post that a mailbox changed. Default: 127.0.0.1:8082, likewise." placeholder:"ADDR"`
+	PublicMailbox       string `help:"Address under which mail servers reach it, such as https://listener.example.com, likewise." name:"public-mailbox-url" placeholder:"URL"`
+	MailboxTLSCert      string `help:"Certificate chain in PEM for it; read again when it changes." name:"mailbox-tls-cert" type:"path" placeholder:"PATH"`
+	MailboxTLSKey       string `help:"Its key in PEM." name:"mailbox-tls-key" type:"path" placeholder:"PATH"`
+}
+
+func (m mailPush) check() error {
+	if err := checkOrigin("--public-registration-url", m.PublicRegistration); err != nil {
+		return err
+	}
+	if err := checkOrigin("--public-mailbox-url", m.PublicMailbox); err != nil {
+		return err
+	}
+	if (m.RegistrationTLSCert == "") != (m.RegistrationTLSKey == "") {
+		return misused("--registration-tls-cert and --registration-tls-key belong together")
+	}
+	if (m.MailboxTLSCert == "") != (m.MailboxTLSKey == "") {
+		return misused("--mailbox-tls-cert and --mailbox-tls-key belong together")
+	}
+	return nil
+}
+
+func (m mailPush) listeners() app.MailPush {
+	return app.MailPush{
+		ListenRegistration: m.ListenRegistration, RegistrationURL: strings.TrimSuffix(m.PublicRegistration, "/"),
+		RegistrationTLS: app.TLS{CertFile: m.RegistrationTLSCert, KeyFile: m.RegistrationTLSKey},
+		ListenMailbox:   m.ListenMailbox, MailboxURL: strings.TrimSuffix(m.PublicMailbox, "/"),
+		MailboxTLS: app.TLS{CertFile: m.MailboxTLSCert, KeyFile: m.MailboxTLSKey},
+	}
+}
