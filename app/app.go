@@ -108,6 +108,9 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.keepKeys(ctx); err != nil {
 		return err
 	}
+	if err := a.startWaker(ctx); err != nil {
+		return err
+	}
 	if err := a.startWork(ctx); err != nil {
 		return err
 	}

@@ -84,7 +84,11 @@ func (a *App) measures() http.Handler {
 
 // serve answers on a listener until Stop; in the open when tls is nil.
 func (a *App) serve(what string, listener net.Listener, tls *tls.Config, handler http.Handler) {
-	server := web.NewServer(a.options.Proxies.Recognise(handler), a.log)
+	a.serveWith(what, web.NewServer(a.options.Proxies.Recognise(handler), a.log), listener, tls)
+}
+
+// serveWith is serve with a server of its own kind.
+func (a *App) serveWith(what string, server *http.Server, listener net.Listener, tls *tls.Config) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -36,6 +36,7 @@ const (
 type mailPush struct {
 	config        *mailbox.Config
 	registrations *mailbox.Registrations
+	waker         *mailbox.Waker
 }
 
 // wireMailPush makes them.
@@ -47,6 +48,7 @@ func (a *App) wireMailPush() {
 		Registration: func() string { return a.registrationOrigin() },
 		Listener:     func() string { return a.listenerOrigin() },
 	})
+	a.wireWaker()
 }
 
 // mailServerOf reads which mail server an id of a subscription names.
@@ -76,6 +78,9 @@ func (a *App) listenerOrigin() string {
 
 // listenMailPush opens what the roles of this process ask for.
 func (a *App) listenMailPush(ctx context.Context) error {
+	if err := a.listenMailbox(); err != nil {
+		return err
+	}
 	if !a.options.has(Registration) {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"heliograph/courier"
 	"heliograph/intake"
 	"heliograph/jobs"
+	"heliograph/mailbox"
 	"heliograph/store"
 )
 
@@ -68,6 +69,7 @@ func (a *App) wire() error {
 		Logger: a.log.With("part", "jobs"),
 		Work:   a.options.has(Worker),
 		Hourly: []courier.Args{courier.CleanUpArgs{}, store.ResealArgs{}},
+		Often:  watches,
 	})
 	a.store.UseJobs(a.engine)
 	a.courier = courier.New(a.store, a.engine, courier.Options{
@@ -77,6 +79,7 @@ func (a *App) wire() error {
 		Callback:  a.callback,
 	})
 	registerWorkers(a.engine, a.courier, a.store)
+	a.registerWakes()
 	if err := a.engine.Open(); err != nil {
 		return err
 	}
@@ -102,6 +105,9 @@ func (a *App) startWork(ctx context.Context) error {
 	a.onStop("the jobs", a.stopJobs)
 	if err := a.engine.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("starting the job engine: %w", err)
+	}
+	if err := a.engine.EnsureQueue(mailbox.Queue, mailbox.QueueWorkers); err != nil {
+		return err
 	}
 	a.working.Store(true)
 	return a.courier.Start(ctx)

@@ -44,6 +44,13 @@ type Options struct {
 	Work    bool           // whether this process works jobs
 	Control int            // jobs of the control queue worked at once; 0 = 2
 	Hourly  []courier.Args // inserted every hour, by one node
+	Often   []Often        // likewise, more often
+}
+
+// Often is a job that is inserted again and again, unless the last one still waits or runs.
+type Often struct {
+	Every time.Duration
+	Args  courier.Args
 }
 
 // Engine inserts and works jobs. Make it with New, register the workers with Work, then Start.
@@ -113,15 +120,22 @@ func (e *Engine) config() *river.Config {
 	config.Workers = e.workers
 	config.Queues = map[string]river.QueueConfig{courier.Control: {MaxWorkers: e.options.Control}}
 	for _, args := range e.options.Hourly {
-		config.PeriodicJobs = append(config.PeriodicJobs, river.NewPeriodicJob(
-			river.PeriodicInterval(idleInterval),
-			func() (river.JobArgs, *river.InsertOpts) {
-				return args, &river.InsertOpts{Queue: courier.Control, Priority: 4, UniqueOpts: unique}
-			},
-			&river.PeriodicJobOpts{RunOnStart: true, ID: args.Kind()},
-		))
+		config.PeriodicJobs = append(config.PeriodicJobs, periodic(idleInterval, args))
+	}
+	for _, o := range e.options.Often {
+		config.PeriodicJobs = append(config.PeriodicJobs, periodic(o.Every, o.Args))
 	}
 	return config
+}
+
+func periodic(every time.Duration, args courier.Args) *river.PeriodicJob {
+	return river.NewPeriodicJob(
+		river.PeriodicInterval(every),
+		func() (river.JobArgs, *river.InsertOpts) {
+			return args, &river.InsertOpts{Queue: courier.Control, Priority: 4, UniqueOpts: unique}
+		},
+		&river.PeriodicJobOpts{RunOnStart: true, ID: args.Kind()},
+	)
 }
 
 // soon tries a failed job again after a moment, however often it failed: what fails for good says so in its results.

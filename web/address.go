@@ -73,6 +73,9 @@ func (p Proxies) Recognise(next http.Handler) http.Handler {
 }
 
 // client walks back from the nearest hop to the first that is not one of the proxies.
+// Client is the address that a request came from, for a handler that nothing else is wrapped around; see ClientAddress.
+func (p Proxies) Client(r *http.Request) string { return p.client(r).address }
+
 func (p Proxies) client(r *http.Request) client {
 	c := client{address: peerAddress(r), secure: r.TLS != nil}
 	if !p.trusts(c.address) {

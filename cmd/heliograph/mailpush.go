@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"heliograph/app"
+	"heliograph/listener"
 )
 
 // mailPush says where devices and mail servers reach mail push.
@@ -16,6 +17,7 @@ type mailPush struct {
 	PublicMailbox       string `help:"Address under which mail servers reach it, such as https://listener.example.com, likewise." name:"public-mailbox-url" placeholder:"URL"`
 	MailboxTLSCert      string `help:"Certificate chain in PEM for it; read again when it changes." name:"mailbox-tls-cert" type:"path" placeholder:"PATH"`
 	MailboxTLSKey       string `help:"Its key in PEM." name:"mailbox-tls-key" type:"path" placeholder:"PATH"`
+	MailboxTLSMin       string `help:"Oldest TLS version to take from mail servers: 1.0, 1.1, 1.2 or 1.3. An old Exchange without strong cryptography needs 1.0." name:"mailbox-tls-min" default:"1.2" placeholder:"VERSION"`
 }
 
 func (m mailPush) check() error {
@@ -31,6 +33,9 @@ func (m mailPush) check() error {
 	if (m.MailboxTLSCert == "") != (m.MailboxTLSKey == "") {
 		return misused("--mailbox-tls-cert and --mailbox-tls-key belong together")
 	}
+	if _, err := listener.ParseTLSVersion(m.MailboxTLSMin); err != nil {
+		return misused("--mailbox-tls-min: %s", err)
+	}
 	return nil
 }
 
@@ -39,6 +44,6 @@ func (m mailPush) listeners() app.MailPush {
 		ListenRegistration: m.ListenRegistration, RegistrationURL: strings.TrimSuffix(m.PublicRegistration, "/"),
 		RegistrationTLS: app.TLS{CertFile: m.RegistrationTLSCert, KeyFile: m.RegistrationTLSKey},
 		ListenMailbox:   m.ListenMailbox, MailboxURL: strings.TrimSuffix(m.PublicMailbox, "/"),
-		MailboxTLS: app.TLS{CertFile: m.MailboxTLSCert, KeyFile: m.MailboxTLSKey},
+		MailboxTLS: app.TLS{CertFile: m.MailboxTLSCert, KeyFile: m.MailboxTLSKey, Least: m.MailboxTLSMin},
 	}
 }

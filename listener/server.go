@@ -1,0 +1,102 @@
+package listener
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"golang.org/x/time/rate"
+
+	"heliograph/web"
+)
+
+// NewServer answers mail servers with h. A TLS handshake that fails is worth a line in the log: an old mail server then
+// cannot reach us, and its own log says little.
+func NewServer(h http.Handler, l *slog.Logger) *http.Server {
+	server := web.NewServer(h, l)
+	server.ErrorLog = log.New(&handshakes{l, rate.NewLimiter(1, 20)}, "", 0)
+	return server
+}
+
+// handshakes reads what net/http writes about connections: it has no other way to say it.
+type handshakes struct {
+	log    *slog.Logger
+	spoken *rate.Limiter
+}
+
+// Prefix of net/http's line; the address and the error follow.
+const handshakeFailed = "http: TLS handshake error from "
+
+// Write implements io.Writer.
+func (h *handshakes) Write(line []byte) (int, error) {
+	text := string(bytes.TrimSpace(line))
+	rest, failed := strings.CutPrefix(text, handshakeFailed)
+	if !failed {
+		h.log.Debug(text)
+		return len(line), nil
+	}
+	from, why := cutAddress(rest)
+	if ignored(why) {
+		h.log.Debug("a connection ended before TLS", "from", from)
+	} else if h.spoken.Allow() {
+		h.log.Warn("a TLS handshake failed: the other side could not connect", "from", from, "error", why, "advice", advice(why))
+	}
+	return len(line), nil
+}
+
+// cutAddress parts "192.0.2.1:4711: what" and "[2001:db8::1]:4711: what".
+func cutAddress(text string) (from, why string) {
+	host := strings.Index(text, "]") + 1 // 0 without brackets
+	if end := strings.Index(text[host:], ": "); end >= 0 {
+		return text[:host+end], text[host+end+2:]
+	}
+	return "", text
+}
+
+// ignored are those that never began: a balancer that looks whether we are there.
+func ignored(why string) bool { return why == "EOF" || strings.Contains(why, "connection reset") }
+
+// advice is what an administrator can do.
+func advice(why string) string {
+	switch {
+	case strings.Contains(why, "unsupported versions"), strings.Contains(why, "protocol version"):
+		return "the mail server speaks only an older TLS: install its updates for TLS 1.2, or allow an older version here"
+	case strings.Contains(why, "no cipher suite"):
+		return "the mail server knows none of our cipher suites: install its updates, or allow an older TLS version here"
+	case strings.Contains(why, "unknown certificate authority"), strings.Contains(why, "bad certificate"), strings.Contains(why, "certificate unknown"):
+		return "the mail server does not trust our certificate: use one of a public authority, or import ours on the mail server"
+	case strings.Contains(why, "first record does not look like a TLS handshake"):
+		return "somebody spoke plain HTTP to the TLS port"
+	}
+	return "compare the TLS versions and the certificate with what the mail server accepts"
+}
+
+// ParseTLSVersion reads the oldest version to take from mail servers: 1.0, 1.1, 1.2 or 1.3; empty = 1.2. An Exchange on a
+// Windows without strong cryptography speaks 1.0 alone.
+func ParseTLSVersion(text string) (uint16, error) {
+	switch text {
+	case "1.0":
+		return tls.VersionTLS10, nil
+	case "1.1":
+		return tls.VersionTLS11, nil
+	}
+	version, err := web.ParseTLSVersion(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a version of TLS to begin with: 1.0, 1.1, 1.2 or 1.3", text)
+	}
+	return version, nil
+}
+
+// LegacySuites are those for mail servers that speak only old TLS: the sound ones first, then those with RSA key exchange,
+// which Go leaves out unless asked. None with RC4 or 3DES.
+func LegacySuites() (list []uint16) {
+	for _, s := range tls.CipherSuites() {
+		list = append(list, s.ID)
+	}
+	return append(list, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_RSA_WITH_AES_128_CBC_SHA256, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA)
+}
