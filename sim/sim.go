@@ -1,5 +1,6 @@
-// Package sim starts simulators of the services that Heliograph sends through: Apple's push service, Firebase Cloud
-// Messaging, an SMS gateway and a mail server, with a page that shows what arrived on phones and in mailboxes.
+// Package sim starts simulators of the services around Heliograph: Apple's push service, Firebase Cloud Messaging, Web
+// Push, an SMS gateway and a mail server, which it sends through; an Exchange server, which posts to it; and phones with a
+// mail app, which it wakes. A page shows what arrived on phones and in mailboxes.
 //
 // They speak the real protocols on loopback, remember what they read, and fail on request (package control). Demo,
 // tests, crash tests and benchmarks use the same ones. No simulator imports a client of its service.
@@ -12,12 +13,15 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 
 	"heliograph/sim/apns"
 	"heliograph/sim/authority"
 	"heliograph/sim/control"
+	"heliograph/sim/exchange"
 	"heliograph/sim/fcm"
 	"heliograph/sim/inbox"
+	"heliograph/sim/phone"
 	"heliograph/sim/smtp"
 	"heliograph/sim/vonage"
 	"heliograph/sim/webpush"
@@ -25,14 +29,18 @@ import (
 
 // The names of the simulators, and the word for all of them.
 const (
-	APNs    = "apns"
-	FCM     = "fcm"
-	WebPush = "webpush"
-	Vonage  = "vonage"
-	SMTP    = "smtp"
-	Inbox   = "inbox" // the page; it comes with SMTP
-	All     = "all"
+	APNs     = "apns"
+	FCM      = "fcm"
+	WebPush  = "webpush"
+	Vonage   = "vonage"
+	SMTP     = "smtp"
+	Exchange = "exchange"
+	Inbox    = "inbox" // the page; it comes with SMTP
+	All      = "all"
 )
+
+// kinds are the simulators that can be named, in the order in which they start.
+var kinds = []string{APNs, FCM, WebPush, Vonage, Exchange, SMTP}
 
 // Options are the variable parts of a Set; the zero value works.
 type Options struct {
@@ -40,7 +48,12 @@ type Options struct {
 	Logger *slog.Logger              // nil = silent
 	Names  func(token string) string // friendly names of phones on the page; nil = none
 
-	APNsAddr, FCMAddr, VonageAddr, SMTPAddr, InboxAddr string // loopback only; "" = 127.0.0.1 and a free port
+	APNsAddr, FCMAddr, VonageAddr, SMTPAddr, InboxAddr, ExchangeAddr string // loopback only; "" = 127.0.0.1 and a free port
+
+	// TrustedCA is PEM of authorities beside the simulators' own: Exchange trusts listeners that they signed, and phones
+	// registration services. nil = none.
+	TrustedCA []byte
+	TimeScale float64 // how many times faster than the clock Exchange retries and phones sync; 0 = 1
 
 	// StateDir keeps the authority, keys and accounts, so that simulators started again are the same to their clients.
 	// "" = fresh ones each time.
@@ -49,13 +62,15 @@ type Options struct {
 
 // Set is a group of running simulators with one authority.
 type Set struct {
-	ready  Ready
-	apns   *apns.Server
-	fcm    *fcm.Server
-	web    *webpush.Server
-	vonage *vonage.Server
-	smtp   *smtp.Server
-	inbox  *inbox.Server
+	ready    Ready
+	apns     *apns.Server
+	fcm      *fcm.Server
+	web      *webpush.Server
+	vonage   *vonage.Server
+	exchange *exchange.Server
+	smtp     *smtp.Server
+	inbox    *inbox.Server
+	mailers  *phone.Mailers // nil without Exchange and the page
 }
 
 // Ready says where the simulators are and how to sign in to them; its JSON is the ready file of "heliograph sim".
@@ -78,31 +93,31 @@ type FCMCredentials struct {
 	ServiceAccount string `json:"service_account"`
 }
 
-// Start starts the simulators that which names: "apns", "fcm", "webpush", "vonage", "smtp", or "all".
+// Start starts the simulators that which names: "apns", "fcm", "webpush", "vonage", "exchange", "smtp", or "all".
 // What was started is stopped again when one of them cannot start, or ctx is over.
 func Start(ctx context.Context, which []string, o Options) (*Set, error) {
 	for _, name := range which {
-		if !slices.Contains([]string{APNs, FCM, WebPush, Vonage, SMTP, All}, name) {
-			return nil, fmt.Errorf("simulator %q: must be one of apns, fcm, webpush, vonage, smtp, all", name)
+		if name != All && !slices.Contains(kinds, name) {
+			return nil, fmt.Errorf("simulator %q: must be one of %s, all", name, strings.Join(kinds, ", "))
 		}
 	}
 	if len(which) == 0 {
-		return nil, errors.New("no simulator was named: apns, fcm, webpush, vonage, smtp or all")
+		return nil, fmt.Errorf("no simulator was named: %s or all", strings.Join(kinds, ", "))
 	}
 	ca, err := authority.Open(o.StateDir)
 	if err != nil {
 		return nil, err
 	}
 	s := &Set{ready: Ready{Sims: map[string]string{}, CAFile: o.CAFile, PID: os.Getpid()}}
-	for _, part := range []struct {
-		name  string
-		start func(*authority.Authority, Options) error
-	}{{APNs, s.startAPNs}, {FCM, s.startFCM}, {WebPush, s.startWebPush}, {Vonage, s.startVonage}, {SMTP, s.startSMTP}} {
-		if !slices.Contains(which, part.name) && !slices.Contains(which, All) {
+	start := map[string]func(*authority.Authority, Options) error{
+		APNs: s.startAPNs, FCM: s.startFCM, WebPush: s.startWebPush, Vonage: s.startVonage, Exchange: s.startExchange, SMTP: s.startSMTP,
+	}
+	for _, name := range kinds {
+		if !slices.Contains(which, name) && !slices.Contains(which, All) {
 			continue
 		}
-		if err := errors.Join(ctx.Err(), part.start(ca, o)); err != nil {
-			return nil, errors.Join(fmt.Errorf("starting the %s simulator: %w", part.name, err), s.Stop(context.WithoutCancel(ctx)))
+		if err := errors.Join(ctx.Err(), start[name](ca, o)); err != nil {
+			return nil, errors.Join(fmt.Errorf("starting the %s simulator: %w", name, err), s.Stop(context.WithoutCancel(ctx)))
 		}
 	}
 	if o.CAFile != "" {
@@ -172,6 +187,23 @@ func (s *Set) startVonage(ca *authority.Authority, o Options) error {
 	return nil
 }
 
+func (s *Set) startExchange(ca *authority.Authority, o Options) error {
+	server, err := exchange.Start(exchange.Options{Addr: o.ExchangeAddr, Authority: ca, TrustedCA: o.TrustedCA, Scale: o.TimeScale, Logger: o.Logger})
+	if err != nil {
+		return err
+	}
+	s.exchange = server
+	s.ready.Sims[Exchange] = server.URL()
+	return nil
+}
+
+// startMailers makes room for phones with a mail app; they come when somebody adds one.
+func (s *Set) startMailers(ca *authority.Authority, o Options, services []phone.Source) {
+	roots := ca.Pool()
+	roots.AppendCertsFromPEM(o.TrustedCA)
+	s.mailers = phone.NewMailers(phone.MailersOptions{Sources: services, Exchange: s.exchange.URL(), Roots: roots, Scale: o.TimeScale})
+}
+
 // startSMTP comes last: the page shows what the others received.
 func (s *Set) startSMTP(ca *authority.Authority, o Options) error {
 	server, err := smtp.Start(smtp.Options{Addr: o.SMTPAddr, Authority: ca, Logger: o.Logger})
@@ -197,6 +229,10 @@ func (s *Set) startSMTP(ca *authority.Authority, o Options) error {
 		page.Texts = s.vonage
 		page.Magic[Vonage] = s.vonage.Magic()
 	}
+	if s.exchange != nil {
+		s.startMailers(ca, o, page.Phones)
+		page.Mailers = s.mailers
+	}
 	if s.inbox, err = inbox.Start(page); err != nil {
 		return err
 	}
@@ -219,6 +255,12 @@ func (s *Set) WebPush() *webpush.Server { return s.web }
 // Vonage is the SMS simulator; nil when it does not run.
 func (s *Set) Vonage() *vonage.Server { return s.vonage }
 
+// Exchange is the simulator of an Exchange server; nil when it does not run.
+func (s *Set) Exchange() *exchange.Server { return s.exchange }
+
+// Mailers are the phones with a mail app; nil without Exchange or the page.
+func (s *Set) Mailers() *phone.Mailers { return s.mailers }
+
 // SMTP is the mail simulator; nil when it does not run.
 func (s *Set) SMTP() *smtp.Server { return s.smtp }
 
@@ -227,6 +269,12 @@ func (s *Set) Stop(ctx context.Context) error {
 	var errs []error
 	if s.inbox != nil {
 		errs = append(errs, s.inbox.Stop(ctx))
+	}
+	if s.mailers != nil {
+		s.mailers.Stop()
+	}
+	if s.exchange != nil {
+		errs = append(errs, s.exchange.Stop(ctx))
 	}
 	if s.smtp != nil {
 		errs = append(errs, s.smtp.Stop(ctx))

@@ -15,8 +15,10 @@ import (
 )
 
 type simCmd struct {
-	Which     []string `arg:"" help:"all, or some of apns, fcm, webpush, vonage, smtp." enum:"all,apns,fcm,webpush,vonage,smtp"`
+	Which     []string `arg:"" help:"all, or some of apns, fcm, webpush, vonage, exchange, smtp." enum:"all,apns,fcm,webpush,vonage,exchange,smtp"`
 	ReadyFile string   `help:"JSON file with addresses and credentials: written when all listen, removed on a clean stop." type:"path" placeholder:"PATH"`
+	TrustCA   string   `help:"PEM file with authorities that sign the listeners which the simulated Exchange posts to, and the registration services of simulated phones." type:"existingfile" placeholder:"PATH"`
+	TimeScale float64  `help:"How many times faster than the clock the simulated Exchange retries and sends heartbeats, and phones sync." default:"1" placeholder:"N"`
 	StateDir  string   `help:"Directory that keeps authority, keys and accounts, so that a restart changes none of them. Default: fresh ones, in a temporary directory." type:"path" placeholder:"DIR"`
 }
 
@@ -26,10 +28,13 @@ func (simCmd) Help() string {
 
 GET /_sim/history of each shows what was received, GET /_sim/magic the addresses that always fail, POST /_sim/fail makes others fail, POST /_sim/reset forgets. For mail all of that is at the inbox's address, which is also a page to look at.
 
+exchange is a mail server that posts notifications: mail apps ask it at /EWS/Exchange.asmx, and POST /_sim/mail {"mailbox", "count"} brings new mail. With it and smtp, POST /_sim/phones at the inbox adds a phone with a mail app, which registers at a registration service and subscribes at the mail server.
+
 Examples:
 
     heliograph sim all --ready-file sims.json
-    heliograph sim apns fcm --ready-file sims.json --state-dir sims`
+    heliograph sim apns fcm --ready-file sims.json --state-dir sims
+    heliograph sim exchange --ready-file exchange.json --time-scale 60 --trust-ca listener-ca.pem`
 }
 
 // simStop bounds the stop of the simulators; connections are cut off anyway.
@@ -42,7 +47,13 @@ func (c *simCmd) Run(ctx context.Context, term terminal, log *slog.Logger) (err 
 		return err
 	}
 	defer remove()
-	set, err := sim.Start(ctx, c.Which, sim.Options{CAFile: filepath.Join(dir, "authority.pem"), StateDir: c.StateDir, Logger: log})
+	trusted, err := c.trusted()
+	if err != nil {
+		return err
+	}
+	set, err := sim.Start(ctx, c.Which, sim.Options{
+		CAFile: filepath.Join(dir, "authority.pem"), StateDir: c.StateDir, TrustedCA: trusted, TimeScale: c.TimeScale, Logger: log,
+	})
 	if err != nil {
 		return err
 	}
@@ -61,11 +72,23 @@ func (c *simCmd) Run(ctx context.Context, term terminal, log *slog.Logger) (err 
 		defer app.RemoveReady(c.ReadyFile) //nolint:errcheck // nobody can act on it at the end
 	}
 	for _, name := range slices.Sorted(maps.Keys(ready.Sims)) {
-		fmt.Fprintf(term.out, "%-7s %s\n", name, ready.Sims[name])
+		fmt.Fprintf(term.out, "%-8s %s\n", name, ready.Sims[name])
 	}
-	fmt.Fprintf(term.out, "%-7s %s\n", "CA", ready.CAFile)
+	fmt.Fprintf(term.out, "%-8s %s\n", "CA", ready.CAFile)
 	<-ctx.Done()
 	return nil
+}
+
+// trusted are authorities beside the simulators' own.
+func (c *simCmd) trusted() ([]byte, error) {
+	if c.TrustCA == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.TrustCA)
+	if err != nil {
+		return nil, fmt.Errorf("reading the authorities to trust: %w", err)
+	}
+	return text, nil
 }
 
 // directory is where the authority's certificate is written: the state's, or a temporary one.

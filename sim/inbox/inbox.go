@@ -5,7 +5,8 @@
 //	apns.Server   ─┬─ phone.Book each ─┐
 //	fcm.Server    ─┘                   │
 //	smtp.Server   ─── mailboxes ───────┼─► GET /_sim/phones, /_sim/mailboxes, /_sim/numbers ─► the page, told by /events
-//	vonage.Server ─── numbers ─────────┘
+//	vonage.Server ─── numbers ─────────┤
+//	phone.Mailers ─── phones with mail ┘
 //
 // Nothing is gathered while nobody looks: the books read the simulators' histories when a request comes. They hold a
 // bounded number of phones, mailboxes and numbers, the page shows the newest 200, and the search goes through all that are held.
@@ -45,13 +46,14 @@ const eventPause = 300 * time.Millisecond
 
 // Options are the variable parts of a Server; the zero value works.
 type Options struct {
-	Addr   string                    // "" = 127.0.0.1 and a free port
-	Mail   *smtp.Server              // nil = no mailboxes and no control of them
-	Texts  *vonage.Server            // nil = no text messages
-	Phones []phone.Source            // push services
-	Magic  map[string][]Magic        // of each simulator by name, to be shown
-	Names  func(token string) string // friendly names of phones; nil = none
-	Logger *slog.Logger              // nil = silent
+	Addr    string                    // "" = 127.0.0.1 and a free port
+	Mail    *smtp.Server              // nil = no mailboxes and no control of them
+	Texts   *vonage.Server            // nil = no text messages
+	Phones  []phone.Source            // push services
+	Mailers *phone.Mailers            // phones with a mail app; nil = none
+	Magic   map[string][]Magic        // of each simulator by name, to be shown
+	Names   func(token string) string // friendly names of phones; nil = none
+	Logger  *slog.Logger              // nil = silent
 }
 
 // Magic is an address that always fails.
@@ -108,6 +110,7 @@ func (s *Server) handler() (http.Handler, error) {
 	mux.HandleFunc("GET /_sim/phones", s.servePhones)
 	mux.HandleFunc("GET /_sim/mailboxes", s.serveMailboxes)
 	mux.HandleFunc("GET /_sim/numbers", s.serveNumbers)
+	s.handleMailers(mux)
 	mux.HandleFunc("GET /magic", s.serveMagic)
 	mux.HandleFunc("GET /events", s.serveEvents)
 	if s.options.Mail != nil {
@@ -130,9 +133,9 @@ func strict(next http.Handler) http.Handler {
 
 // phonesPage is the answer of GET /_sim/phones?q=&limit=&cards=.
 type phonesPage struct {
-	Count  int           `json:"count"`  // phones that heard something
+	Count  int           `json:"count"`  // phones that heard something, and those with a mail app
 	Pushes int64         `json:"pushes"` // requests to the push simulators, also refused ones
-	Items  []phone.Phone `json:"items"`  // the one that heard something last comes first
+	Items  []phone.Phone `json:"items"`  // those with a mail app, then the one that heard something last
 }
 
 func (s *Server) servePhones(w http.ResponseWriter, r *http.Request) {
@@ -152,16 +155,30 @@ func (s *Server) servePhones(w http.ResponseWriter, r *http.Request) {
 func (s *Server) phones(query string, limit int) phonesPage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	page := phonesPage{Items: []phone.Phone{}}
+	mail := s.mailers()
+	page := phonesPage{Count: len(mail), Items: []phone.Phone{}}
 	for _, book := range s.books {
 		book.CatchUp()
-		page.Count += book.Len()
+		page.Count += book.Len() - book.Among(mail)
 		page.Pushes += book.Count()
 		page.Items = append(page.Items, book.Find(query, limit)...)
 	}
+	page.Items = slices.DeleteFunc(page.Items, func(p phone.Phone) bool {
+		return slices.ContainsFunc(mail, func(m phone.Phone) bool { return m.Token == p.Token })
+	})
 	slices.SortStableFunc(page.Items, func(a, b phone.Phone) int { return b.LastAt.Compare(a.LastAt) })
+	mail = slices.DeleteFunc(mail, func(p phone.Phone) bool { return !p.Contains(query) })
+	page.Items = append(mail, page.Items...)
 	page.Items = page.Items[:min(limit, len(page.Items))]
 	return page
+}
+
+// mailers are the phones with a mail app.
+func (s *Server) mailers() []phone.Phone {
+	if s.options.Mailers == nil {
+		return nil
+	}
+	return s.options.Mailers.Phones()
 }
 
 func (s *Server) serveMailboxes(w http.ResponseWriter, r *http.Request) {
@@ -256,6 +273,9 @@ func (s *Server) changed() []<-chan struct{} {
 	}
 	if s.options.Texts != nil {
 		channels = append(channels, s.options.Texts.Changed())
+	}
+	if s.options.Mailers != nil {
+		channels = append(channels, s.options.Mailers.Changed())
 	}
 	return channels
 }

@@ -193,9 +193,8 @@ func (b *Book) touch(push Push) *Phone {
 // app or cards; query == "" matches all.
 func (b *Book) Find(query string, limit int) []Phone {
 	found := []Phone{}
-	query = strings.ToLower(query)
 	for e := b.order.Front(); e != nil && len(found) < limit; e = e.Next() {
-		if p := e.Value.(*Phone); p.contains(query) {
+		if p := e.Value.(*Phone); p.Contains(query) {
 			copied := *p
 			copied.Cards = append([]Push{}, p.Cards...)
 			found = append(found, copied)
@@ -204,11 +203,23 @@ func (b *Book) Find(query string, limit int) []Phone {
 	return found
 }
 
-func (p *Phone) contains(query string) bool {
-	if has(query, p.Name, p.Token, p.App) {
+// Contains reports whether name, token, app, mailbox or cards hold query, in any case.
+func (p *Phone) Contains(query string) bool {
+	query = strings.ToLower(query)
+	if has(query, p.Name, p.Token, p.App) || p.Mail != nil && has(query, p.Mail.Mailbox, p.Mail.SupportCode) {
 		return true
 	}
 	return slices.ContainsFunc(p.Cards, func(c Push) bool { return has(query, c.Title, c.Subtitle, c.Body) })
+}
+
+// Among is how many of these phones are in the book.
+func (b *Book) Among(phones []Phone) (n int) {
+	for _, p := range phones {
+		if b.phones[p.Token] != nil {
+			n++
+		}
+	}
+	return n
 }
 
 func has(query string, texts ...string) bool {
