@@ -49,6 +49,9 @@ type Door interface {
 	TestServer(ctx context.Context, actor access.Actor, id string, in *intake.ServerInput, to string) (channel.Report, error)
 
 	Carriers
+	Fleet
+
+	Templates
 }
 
 // Options of the API. Store, Door and Providers are required.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,10 +88,45 @@ type NewNotification struct {
 	Audience         *Audience  `json:"audience"`
 	AdHoc            *Content   `json:"ad_hoc"`
 	Template         string     `json:"template,omitempty" maxLength:"256" doc:"Name or id."`
-	Channels         []string   `json:"channels,omitempty" enum:"push,smtp,sms" doc:"Of the template's channels, use these."`
-	Overrides        *Content   `json:"overrides,omitempty" doc:"Fields that replace those of the template."`
+	Channels         []string   `json:"channels,omitempty" minItems:"1" enum:"push,smtp,sms" doc:"Of the template's channels, use these, switched on or not. Absent = those that are switched on and set up."`
+	Overrides        *Overrides `json:"overrides" doc:"Texts in place of the template's, for everybody, whatever their language. What is absent stays."`
 	SendAt           *time.Time `json:"send_at,omitempty" doc:"Absent = at once."`
 	ExpiresInSeconds *int64     `json:"expires_in_seconds,omitempty" minimum:"1" maximum:"2592000" doc:"What was not delivered so long after the start is given up."`
+}
+
+// Overrides are texts in place of a template's. What is absent stays as the template has it.
+type Overrides struct {
+	Push *PushOverride `json:"push"`
+	SMTP *MailOverride `json:"smtp"`
+	SMS  *SMSOverride  `json:"sms"`
+}
+
+// PushOverride stands in for parts of a push.
+type PushOverride struct {
+	Message *string `json:"message"`
+	Sound   *string `json:"sound"`
+	Badge   *int    `json:"badge" minimum:"0" maximum:"1000000"`
+}
+
+// MailOverride stands in for parts of an e-mail.
+type MailOverride struct {
+	Subject   *string `json:"subject"`
+	Message   *string `json:"message"`
+	Sender    *string `json:"sender"`
+	Recipient *string `json:"recipient"`
+}
+
+// SMSOverride stands in for parts of a text message.
+type SMSOverride struct {
+	Message   *string `json:"message"`
+	Recipient *string `json:"recipient"`
+}
+
+func (o *Overrides) noun() template.Overrides {
+	if o == nil {
+		return template.Overrides{}
+	}
+	return template.Overrides{Push: (*template.PushOverride)(o.Push), SMTP: (*template.MailOverride)(o.SMTP), SMS: (*template.SMSOverride)(o.SMS)}
 }
 
 func showNotification(n message.Notification) Notification {
@@ -145,13 +181,13 @@ func (n NewNotification) request() (intake.Request, error) {
 	case n.Template == "" && n.Overrides != nil:
 		faults = append(faults, Fault{"/overrides", "belongs to a template"})
 	}
-	if n.Template != "" && faults == nil {
-		faults = append(faults, Fault{"/template", "unknown template"}) // there are none in this version
-	}
 	if faults != nil {
 		return intake.Request{}, refused(faults...)
 	}
-	r := intake.Request{Audience: n.Audience.audience(), Content: n.AdHoc.content()}
+	r := intake.Request{
+		Audience: n.Audience.audience(), Content: n.AdHoc.content(), Template: n.Template, Overrides: n.Overrides.noun(),
+		Channels: channelsOf(n.Channels),
+	}
 	if n.SendAt != nil {
 		r.SendAt = n.SendAt.UTC()
 	}
@@ -353,6 +389,16 @@ func statesOf(words []string) (list []message.State) {
 func channelOf(word string) message.Channel {
 	c, _ := message.ParseChannel(word) // 0 = all
 	return c
+}
+
+// channelsOf keeps nil, which says that nothing was named.
+func channelsOf(words []string) (list []message.Channel) {
+	for _, one := range words {
+		if c := channelOf(one); !slices.Contains(list, c) {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 func channelOrAll(word string) *message.Channel {

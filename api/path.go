@@ -129,6 +129,11 @@ var (
 			"smtp": map[string]any{"subject": "Please update your device", "message": "Hello ${user.displayname},\n\nthere is an update for ${device.name}."},
 		},
 	}
+	templateExample = map[string]any{
+		"name": "Office closed", "type": "ad_hoc",
+		"smtp":     map[string]any{"active": true, "subject": "The office is closed", "message": "Hello ${user.givenname 'colleague'},\n\nthe office is closed tomorrow."},
+		"variants": map[string]any{"fr": map[string]any{"smtp": map[string]any{"subject": "Le bureau est fermé", "message": "Bonjour ${user.givenname},\n\nle bureau est fermé demain."}}},
+	}
 	retryExample  = map[string]any{"states": []string{"failed"}, "channel": "smtp"}
 	renderExample = map[string]any{"text": "Hello ${user.givenname['colleague']}", "device_id": "d-1001"}
 )

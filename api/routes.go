@@ -11,6 +11,8 @@ const (
 	serversPath   = "/notification-servers"
 	providersPath = "/push-providers"
 	carriersPath  = "/carrier-gateways"
+	templatesPath = "/templates"
+	soundsPath    = "/sounds"
 )
 
 // Groups of operations, as the document shows them.
@@ -22,6 +24,8 @@ const (
 	carriers  = "Carrier gateways"
 	providers = "Push providers"
 	macros    = "Macros"
+	templates = "Templates"
+	ourselves = "Organization"
 	apiTokens = "API tokens"
 )
 
@@ -67,6 +71,25 @@ func (s *server) routes() {
 
 	push := s.resource(providersPath, "An APNs credential, a Firebase project or a VAPID key.", "apns", "fcm", "webpush")
 	s.serverRoutes(push, providers, "push-provider", "push provider")
+
+	operation(s, route(get, templatesPath, access.See, templates, "list-templates", "List templates"), s.listTemplates)
+	operation(s, route(post, templatesPath, access.Configure, templates, "create-template", "Create a template").conflicts().made().example(templateExample), s.createTemplate)
+	operation(s, route(post, templatesPath+"/preview", access.See, templates, "preview-template", "Show what somebody would get, on each channel and in each language").missing(), s.previewTemplate)
+	operation(s, route(get, templatesPath+"/{id}", access.See, templates, "get-template", "Get a template").missing(), s.getTemplate)
+	operation(s, route(put, templatesPath+"/{id}", access.Configure, templates, "update-template", "Replace a template").missing().conflicts(), s.updateTemplate)
+	operation(s, route(del, templatesPath+"/{id}", access.Configure, templates, "delete-template", "Delete a template that somebody added").missing().conflicts(), s.deleteTemplate)
+	operation(s, route(post, templatesPath+"/{id}/restore", access.Configure, templates, "restore-template", "Give a predefined template its texts back").missing().conflicts().emptyBody(), s.restoreTemplate)
+	operation(s, route(post, templatesPath+"/{id}/duplicate", access.Configure, templates, "duplicate-template", "Copy a template").missing().conflicts().made().emptyBody(), s.duplicateTemplate)
+	operation(s, route(post, templatesPath+"/{id}/test", access.Configure, templates, "test-template", "Send one real message and report each step").missing(), s.testTemplate)
+	operation(s, route(get, "/template-types", access.See, templates, "list-template-types", "List the types of templates"), s.listTemplateTypes)
+	operation(s, route(get, soundsPath, access.See, templates, "list-sounds", "List the sounds of push messages"), s.listSounds)
+	operation(s, route(post, soundsPath, access.Configure, templates, "create-sound", "Add a sound").conflicts().made(), s.createSound)
+	operation(s, route(get, soundsPath+"/{id}", access.See, templates, "get-sound", "Get a sound").missing(), s.getSound)
+	operation(s, route(put, soundsPath+"/{id}", access.Configure, templates, "update-sound", "Rename a sound, in the templates that use it too").missing().conflicts(), s.updateSound)
+	operation(s, route(del, soundsPath+"/{id}", access.Configure, templates, "delete-sound", "Delete a sound that no template uses").missing().conflicts(), s.deleteSound)
+
+	operation(s, route(get, "/organization", access.SeeSettings, ourselves, "get-organization", "What is known of the organisation"), s.getOrganization)
+	operation(s, route(put, "/organization", access.Configure, ourselves, "put-organization", "Say what is known of the organisation"), s.putOrganization)
 
 	operation(s, route(get, "/macros", access.See, macros, "list-macros", "List macros and functions"), s.listMacros)
 	operation(s, route(post, "/macros/render", access.See, macros, "render-macros", "Fill in the macros of a text").example(renderExample), s.renderMacros)
