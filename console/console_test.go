@@ -14,6 +14,7 @@ import (
 
 	"heliograph/access"
 	"heliograph/channel/all"
+	"heliograph/web"
 )
 
 // fixture is a console over fakes, and a browser without script.
@@ -26,6 +27,7 @@ type fixture struct {
 	network  *fakeNetwork
 	figures  *fakeFigures
 	carriers *fakeCarriers
+	routes   []web.Route
 }
 
 var testTime = time.Date(2026, 3, 21, 14, 5, 0, 0, time.UTC)
@@ -54,6 +56,7 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.routes = handler.Routes
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	jar, err := cookiejar.New(nil)

@@ -14,6 +14,7 @@ type element struct {
 	name     string
 	attr     map[string]string
 	text     strings.Builder // with that of its children
+	own      strings.Builder // without
 	parent   *element
 	children []*element
 }
@@ -47,6 +48,8 @@ func parse(t *testing.T, page string) *element {
 				e.text.WriteByte(' ') // elements beside each other are words of their own
 			}
 		case xml.CharData:
+			at.own.Write(token)
+			at.own.WriteByte(' ')
 			for e := at; e != nil; e = e.parent {
 				e.text.Write(token)
 			}

@@ -51,4 +51,5 @@ var saidDeliveries = map[string]string{
 	"%s turns requests away before it has looked at them.":                                                   "%s refuse les requêtes avant même de les regarder.",
 	"The test was ended before the message was sent.":                                                        "L’essai a été interrompu avant l’envoi du message.",
 	"The settings cannot be used.":                                                                           "Les paramètres ne sont pas utilisables.",
+	"The look was ended before the service answered.":                                                        "La vérification a été interrompue avant la réponse du service.",
 }

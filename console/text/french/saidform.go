@@ -101,4 +101,16 @@ var saidForms = map[string]string{
 	"The form was changed on its way.":                       "Le formulaire a été modifié en chemin.",
 	"The form's address cannot be read.":                     "L’adresse du formulaire n’est pas lisible.",
 	"The filter in the address cannot be read: %s.":          "Le filtre de l’adresse n’est pas lisible : %s.",
+
+	// Sending a template by hand.
+	"is neither the name nor the id of a template":                                                     "n’est ni le nom ni l’identifiant d’un modèle",
+	"is of a type that cannot be sent by hand":                                                         "est d’un type qui ne peut pas être envoyé à la main",
+	"has no channel that is switched on and for which something is set up":                             "n’a aucun canal activé pour lequel quelque chose est configuré",
+	"is for a channel that is not used":                                                                "concerne un canal qui n’est pas utilisé",
+	"cannot be sent by hand: it asks for the reason of an event, which only an automated action knows": "ne peut pas être envoyé à la main : il demande le motif d’un événement, que seule une action automatisée connaît",
+	"must not name addresses: your role is limited to groups":                                          "ne doit pas nommer d’adresses : votre rôle est limité à des groupes",
+	"must not be given: your role is limited to groups":                                                "ne doit pas être indiqué : votre rôle est limité à des groupes",
+	"is none of the template's languages":                                                              "n’est aucune des langues du modèle",
+	"is one on which the template says nothing":                                                        "est un canal sur lequel le modèle ne dit rien",
+	"has no active server to leave by":                                                                 "n’a pas de serveur actif par lequel partir",
 }

@@ -71,4 +71,5 @@ var saidSMS = map[string]string{
 	"The message breaks the rules of the country.":                                "Le message enfreint les règles du pays.",
 	"The network refused the message.":                                            "Le réseau a refusé le message.",
 	"The message was not delivered before its time was up.":                       "Le message n’a pas été remis avant la fin de sa durée de vie.",
+	"The endpoint is not an address.":                                             "Le point d’accès n’est pas une adresse.",
 }

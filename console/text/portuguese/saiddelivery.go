@@ -51,4 +51,5 @@ var saidDeliveries = map[string]string{
 	"%s turns requests away before it has looked at them.":                                                   "%s recusa os pedidos antes de os ver.",
 	"The test was ended before the message was sent.":                                                        "O teste terminou antes de a mensagem ser enviada.",
 	"The settings cannot be used.":                                                                           "As definições não podem ser usadas.",
+	"The look was ended before the service answered.":                                                        "A verificação terminou antes de o serviço responder.",
 }

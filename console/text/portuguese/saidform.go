@@ -101,4 +101,16 @@ var saidForms = map[string]string{
 	"The form was changed on its way.":                       "O formulário foi alterado pelo caminho.",
 	"The form's address cannot be read.":                     "O endereço do formulário não pode ser lido.",
 	"The filter in the address cannot be read: %s.":          "O filtro no endereço não pode ser lido: %s.",
+
+	// Sending a template by hand.
+	"is neither the name nor the id of a template":                                                     "não é o nome nem o identificador de um modelo",
+	"is of a type that cannot be sent by hand":                                                         "é de um tipo que não pode ser enviado à mão",
+	"has no channel that is switched on and for which something is set up":                             "não tem nenhum canal ativo para o qual algo esteja configurado",
+	"is for a channel that is not used":                                                                "é para um canal que não é usado",
+	"cannot be sent by hand: it asks for the reason of an event, which only an automated action knows": "não pode ser enviado à mão: pede o motivo de um evento, que só uma ação automatizada conhece",
+	"must not name addresses: your role is limited to groups":                                          "não pode indicar endereços: a sua função está limitada a grupos",
+	"must not be given: your role is limited to groups":                                                "não pode ser indicado: a sua função está limitada a grupos",
+	"is none of the template's languages":                                                              "não é nenhum dos idiomas do modelo",
+	"is one on which the template says nothing":                                                        "é um canal em que o modelo não diz nada",
+	"has no active server to leave by":                                                                 "não tem servidor ativo por onde sair",
 }

@@ -71,4 +71,5 @@ var saidSMS = map[string]string{
 	"The message breaks the rules of the country.":                                "A mensagem viola as regras do país.",
 	"The network refused the message.":                                            "A rede recusou a mensagem.",
 	"The message was not delivered before its time was up.":                       "A mensagem não foi entregue antes de acabar a sua validade.",
+	"The endpoint is not an address.":                                             "O ponto de acesso não é um endereço.",
 }

@@ -1,0 +1,392 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"golang.org/x/text/language"
+
+	"heliograph/console/text"
+	"heliograph/fleet"
+	"heliograph/message"
+)
+
+// Every page of the console is visited here, in every language: with things in it, empty, and after each form was sent
+// with nothing and with nonsense in it. The pages are those of the table of routes, so a new one is looked at without
+// being named; only a wildcard in its path has to be told what it stands for, in examples.
+
+// examples are what wildcards of paths stand for. The first pattern that begins a route's path holds.
+func (e *everyPage) examples() []example {
+	return []example{
+		{"/enter/{secret}", []string{"wrong"}},
+		{"/welcome/{secret}", []string{"wrong"}},
+		{"/devices/{id}", []string{"a", "b", "c", "none"}},
+		{"/notifications/{id}/deliveries/{delivery}", e.deliveries},
+		{"/notifications/{id}/retry/{state}", e.after("/retry/failed", "/retry/unknown", "/retry/sent")},
+		{"/notifications/{id}", append(e.after(""), "none")},
+		{"/settings/servers/{id}", []string{"s0", "s1", "sms", "none"}},
+		{"/settings/push-providers/{id}", []string{"s2", "s3", "webpush", "none"}},
+		{"/settings/carrier-gateways/{id}", []string{"g1", "known-2", "known-16", "none"}},
+	}
+}
+
+// example says what the wildcards of a path stand for: the values, with what stands between them, in place of the first
+// wildcard and all up to the last one.
+type example struct {
+	path   string
+	values []string
+}
+
+// variants are queries with which a page shows something else.
+var variants = map[string][]string{
+	"/devices": {"", "?search=nobody", "?platform=ios&compliant=false&jailbroken=true&managed=false&inactive_days_min=3&group=Nurses&os_version_op=lt&os_version=17&property=A:contains:b&all=1",
+		"?platform=amiga", "?compliant=maybe", "?inactive_days_min=many", "?sort=name&dir=asc"},
+	"/devices/count":                 {"", "?all=1"},
+	"/notifications":                 {"", "?state=running", "?state=scheduled", "?state=done", "?state=cancelled"},
+	"/notify":                        {"", "?device=a", "?all=1"},
+	"/settings/servers/new":          {"?kind=smtp", "?kind=sms", "?kind=none"},
+	"/settings/push-providers/new":   {"?kind=apns", "?kind=fcm", "?kind=webpush"},
+	"/settings/servers/new/test":     {"?kind=smtp", "?kind=sms"},
+	"/settings/carrier-gateways/new": {"", "?carrier=Verizon"},
+	"/sign-in":                       {"", "?next=/devices"},
+}
+
+// unvisited are routes that show nothing, or end the visit.
+var unvisited = []string{"POST /sign-out", "POST /language", "POST /theme", "GET /assets/", "/"}
+
+// everyPage is a console with everything in it, and a visitor.
+type everyPage struct {
+	*house
+	full          *fixture
+	notifications []string
+	deliveries    []string
+}
+
+// newEveryPage furnishes a console in one language.
+func newEveryPage(t *testing.T, c *text.Catalogue) *everyPage {
+	e := &everyPage{house: newHouse(t)}
+	e.furnishFleet()
+	e.furnishSent()
+	e.full = newFixture(t, func(o *Options) {
+		o.Fleet, o.Sent, o.Sender, o.Languages = e.store, e.store, e.door, []*text.Catalogue{c}
+	})
+	furnish(e.full)
+	furnishNetwork(e.full)
+	furnishExpiry(e.full)
+	e.full.addServer("sms", "sms", map[string]any{"key": "k"}).ID = "sms"
+	e.full.addServer("webpush", "webpush", map[string]any{"app": "https://app.example.com"}).ID = "webpush"
+	e.foreign()
+	return e
+}
+
+// empty is a console in one language with nothing in it.
+func newEmptyPage(t *testing.T, c *text.Catalogue) *everyPage {
+	e := &everyPage{house: newHouse(t)}
+	e.full = newFixture(t, func(o *Options) {
+		o.Fleet, o.Sent, o.Sender, o.Languages = e.store, e.store, e.door, []*text.Catalogue{c}
+	})
+	return e
+}
+
+// foreign gives everything that people named names that are neither in English nor in another language of the console.
+func (e *everyPage) foreign() {
+	for i := range e.full.servers.list {
+		e.full.servers.list[i].Name, e.full.servers.list[i].Description = fmt.Sprint("сервер ", i), "описание"
+	}
+	for i := range e.full.figures.recent {
+		e.full.figures.recent[i].Content.SMTP.Subject = "тема"
+	}
+	for i := range e.full.network.list {
+		for j := range e.full.network.list[i].Needed {
+			e.full.network.list[i].Needed[j].Name = "сервер"
+		}
+	}
+}
+
+func (e *everyPage) furnishFleet() {
+	for i, id := range []string{"a", "b", "c"} {
+		e.device(id, func(d *fleet.Device) {
+			d.Name, d.Groups, d.Ownership = "телефон", []string{"группа"}, fleet.Ownerships[i]
+			d.Properties = map[string]string{"A": "значение"}
+			d.Compliant, d.Jailbroken, d.Managed = i == 0, i == 1, i != 2
+		})
+		_, err := e.store.PutUser(e.Context(), everything, fleet.User{ID: fleet.UserID("u-" + id), DisplayName: "человек", GivenName: "имя", Mail: id + "@example.com"})
+		e.must(err)
+	}
+	e.device("d", func(d *fleet.Device) { d.Name, d.Push, d.User, d.Platform = "телефон", nil, "", fleet.Windows })
+}
+
+// furnishSent sends something that arrives, fails and is skipped, and something that waits.
+func (e *everyPage) furnishSent() {
+	e.servers()
+	gone := message.Failure{Scope: message.RecipientFinal, Reason: message.MailboxUnknown, Detail: "The mail server does not know this address: “550 5.1.1 нет”.", Answer: "550 5.1.1 нет"}
+	e.peers.answer("a@example.com", message.Fail(gone))
+	done := e.send("smtp_subject", "тема", "smtp_message", "текст ${user.mobile} ${device.name}", "push_message", "текст")
+	e.done(done)
+	list, _, err := e.store.ListDeliveries(e.Context(), everything, done, deliveriesPart{}.filter(), newest)
+	e.must(err)
+	for _, d := range list {
+		e.deliveries = append(e.deliveries, string(done)+"/deliveries/"+d.ID.String())
+	}
+	later := e.send("when", whenLater, "at", "2099-01-01T10:00", "smtp_subject", "тема", "smtp_message", "текст", "push_message", "текст")
+	e.notifications = []string{string(done), string(later)}
+}
+
+// after is each notification with what follows it in a path.
+func (e *everyPage) after(tails ...string) (list []string) {
+	for _, id := range e.notifications {
+		for _, tail := range tails {
+			list = append(list, id+tail)
+		}
+	}
+	return list
+}
+
+var wildcard = regexp.MustCompile(`\{[^$}]+\}`)
+
+// paths are addresses that a route answers.
+func (e *everyPage) paths(pattern string) (list []string) {
+	pattern = strings.TrimSuffix(pattern, "{$}")
+	if !wildcard.MatchString(pattern) {
+		return addQueries(pattern)
+	}
+	for _, one := range e.examples() {
+		rest, is := strings.CutPrefix(pattern, one.path)
+		if !is || wildcard.MatchString(rest) {
+			continue
+		}
+		before, _, _ := strings.Cut(one.path, "{")
+		for _, value := range one.values {
+			list = append(list, addQueries(before+value+rest)...)
+		}
+		return list
+	}
+	e.Errorf("examples do not say what the wildcards of %s stand for", pattern)
+	return nil
+}
+
+func addQueries(path string) (list []string) {
+	queries := variants[path]
+	if queries == nil {
+		queries = []string{""}
+	}
+	for _, query := range queries {
+		list = append(list, path+query)
+	}
+	return list
+}
+
+// visit gives look every page: first those that nobody has to sign in for, then all, then what forms answer.
+func (e *everyPage) visit(look func(address string, page *element)) {
+	e.Helper()
+	forms := map[string][]string{}
+	gets := func() {
+		for _, path := range e.of(http.MethodGet) {
+			page := e.ask(http.MethodGet, path, nil)
+			if page == nil {
+				continue
+			}
+			look(path, page)
+			for _, form := range page.find("form") {
+				e.gather(forms, form)
+			}
+		}
+	}
+	gets()
+	e.full.get("/enter/let-me-in", http.StatusOK)
+	gets()
+	for _, path := range e.of(http.MethodPost) {
+		for _, values := range []url.Values{{}, nonsense(forms[path])} {
+			if page := e.ask(http.MethodPost, path, values); page != nil {
+				look("POST "+path, page)
+			}
+		}
+		if page := e.ask(http.MethodGet, "/settings/about", nil); page != nil {
+			look("after POST "+path, page) // what it said
+		}
+	}
+	for _, path := range []string{"/nowhere", "/settings/nowhere"} {
+		look(path, e.ask(http.MethodGet, path, nil))
+	}
+}
+
+// of lists the paths of a method's routes; those that delete come last.
+func (e *everyPage) of(method string) (list []string) {
+	for _, route := range e.full.routes {
+		verb, pattern, _ := strings.Cut(route.Pattern, " ")
+		if verb == method && !slices.Contains(unvisited, route.Pattern) {
+			list = append(list, e.paths(pattern)...)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b string) int {
+		return strings.Count(a, "delete") - strings.Count(b, "delete")
+	})
+	return list
+}
+
+// gather notes the fields of a form by where it goes.
+func (e *everyPage) gather(forms map[string][]string, form *element) {
+	for _, field := range append(append(form.find("input[name]"), form.find("textarea[name]")...), form.find("select[name]")...) {
+		if path := form.attr["action"]; !slices.Contains(forms[path], field.attr["name"]) {
+			forms[path] = append(forms[path], field.attr["name"])
+		}
+	}
+}
+
+// nonsense fills fields with what none of them takes.
+func nonsense(fields []string) url.Values {
+	values := url.Values{}
+	for _, name := range fields {
+		values.Set(name, "${нет.${} \x01 ;")
+	}
+	for name, value := range map[string]string{"push": "on", "smtp": "on", "sms": "on", "to": "filter", "when": "later"} {
+		if values.Has(name) {
+			values.Set(name, value)
+		}
+	}
+	return values
+}
+
+// ask is what a path answers, when that is a page. It follows no redirects.
+func (e *everyPage) ask(method, path string, form url.Values) *element {
+	e.Helper()
+	r, err := http.NewRequestWithContext(e.Context(), method, e.full.url+path, strings.NewReader(form.Encode()))
+	e.must(err)
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	client := *e.full.client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Do(r)
+	e.must(err)
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusInternalServerError {
+		e.Errorf("%s %s broke", method, path)
+	}
+	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") || response.StatusCode/100 == 3 {
+		return nil
+	}
+	body, err := io.ReadAll(response.Body)
+	e.must(err)
+	return parse(e.T, string(body))
+}
+
+// pseudo is a language in which every text of the catalogue stands in brackets, so that whatever stands outside them did
+// not come from it.
+func pseudo() *text.Catalogue {
+	texts, sentences := map[string]string{}, map[string]string{}
+	for _, key := range text.English.Keys() {
+		texts[key] = "⟦" + text.English.Template(key) + "⟧"
+	}
+	for _, pattern := range text.French.Sentences() {
+		sentences[pattern] = "⟦" + pattern + "⟧"
+	}
+	return text.New(language.MustParse("en-XA"), "⟦Pseudo⟧", texts).Saying(sentences)
+}
+
+// shown calls with everything on a page that people read and that is not data by its nature.
+func shown(e *element, page string, with func(words string)) {
+	for _, child := range e.children {
+		if isData(child, page) {
+			continue
+		}
+		for _, name := range []string{"title", "aria-label", "placeholder", "alt", "data-label", "data-copied", "label"} {
+			if child.name != "input" || name != "label" {
+				with(child.attr[name])
+			}
+		}
+		if child.name == "input" && (child.attr["type"] == "submit" || child.attr["type"] == "button") {
+			with(child.attr["value"])
+		}
+		shown(child, page, with)
+	}
+	with(e.own.String())
+}
+
+// isData reports whether an element shows what people or machines wrote, or a language in its own words.
+func isData(e *element, page string) bool {
+	switch e.name {
+	case "script", "style", "code", "pre", "textarea", "datalist", "svg":
+		return true
+	case "option":
+		return strings.HasPrefix(e.attr["value"], "+") // a calling code: names of countries are not ours
+	case "html":
+		return false
+	}
+	lang, has := e.attr["lang"]
+	return has && lang != page || e.has(".mono") || e.has(".bubble") || e.has(".sheet-mail")
+}
+
+// names are words that are the same in every language, and those of the test's data.
+var sameEverywhere = strings.Fields(`
+	iOS iPadOS macOS Android Windows UTC GMT TCP SMTP SMS TLS HTTPS HTTP STARTTLS SSL EHLO DNS App Apple Google Firebase Vonage APNs FCM MIT 0BSD BSD Apache-2.0
+	Tabler Icons htmx uPlot Prometheus PostgreSQL Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec
+	Push Services ESMTP AUTH PLAIN LOGIN demo Demo D A b Root CA Example Lab Old a
+`)
+
+var brackets = regexp.MustCompile(`⟦[^⟦⟧]*⟧`)
+
+// leftover is what of a text did not come from the catalogue: words in Latin letters outside of the brackets, but names,
+// numbers, addresses and such.
+func leftover(words string, names []string) string {
+	for inner := ""; inner != words; {
+		inner, words = words, brackets.ReplaceAllString(words, " ")
+	}
+	for _, name := range names {
+		words = strings.ReplaceAll(words, name, " ")
+	}
+	var left []string
+	for _, word := range strings.Fields(words) {
+		word = strings.TrimFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		latin := strings.ContainsFunc(word, func(r rune) bool { return unicode.Is(unicode.Latin, r) })
+		if latin && !strings.ContainsAny(word, "0123456789./@:_\\") && !slices.Contains(sameEverywhere, word) {
+			left = append(left, word)
+		}
+	}
+	return strings.Join(left, " ")
+}
+
+func TestLeftover(t *testing.T) {
+	for words, want := range map[string]string{
+		"⟦One ⟦two⟧ three⟧ 4": "", "⟦One⟧: two": "two", "mail.example.com 10:25 iOS": "", "AT&T ⟦x⟧": "", "": "", "Текст": "", "a-word": "a-word", "(why)": "why",
+	} {
+		if got := leftover(words, []string{"AT&T"}); got != want {
+			t.Errorf("%q leaves %q, want %q", words, got, want)
+		}
+	}
+}
+
+// Nothing on any page stands there without having come from the catalogue.
+func TestEveryWordComesFromTheCatalogue(t *testing.T) {
+	for name, e := range map[string]*everyPage{"full": newEveryPage(t, pseudo()), "empty": newEmptyPage(t, pseudo())} {
+		var names []string
+		for _, g := range e.full.carriers.list {
+			names = append(names, g.Carrier)
+		}
+		for _, seen := range e.full.carriers.seen {
+			names = append(names, seen.Carrier)
+		}
+		slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) })
+		seen, pages := map[string]string{}, 0
+		e.visit(func(address string, page *element) {
+			pages++
+			shown(page, "en-XA", func(words string) {
+				if left := leftover(words, names); left != "" && seen[left] == "" {
+					seen[left] = fmt.Sprintf("%s: %q stands outside of the catalogue, in %q", address, left, strings.Join(strings.Fields(words), " "))
+				}
+			})
+		})
+		for _, left := range slices.Sorted(maps.Keys(seen)) {
+			t.Error(name, seen[left])
+		}
+		t.Logf("%s: %d pages", name, pages)
+	}
+}
