@@ -29,6 +29,12 @@ const (
 	Server    Purpose = "server-settings"
 	Hook      Purpose = "hook-address"
 
+	// Of signing in. Browser only recognises.
+	SecondFactor Purpose = "second-factor"
+	IDToken      Purpose = "id-token"
+	Provider     Purpose = "identity-provider"
+	Browser      Purpose = "known-browser"
+
 	// Of mail push. All but the first only recognise: what they hash is nowhere.
 	MailToken        Purpose = "mail-token"
 	MailSubscription Purpose = "mail-subscription"

@@ -110,14 +110,17 @@ func (s *Store) AccountByLink(ctx context.Context, secret string) (access.Accoun
 	return s.accountWhere(ctx, linkCondition, hashLink(secret), ms(s.now()))
 }
 
-// SetPasswordByLink gives the account of a link a password, as its hash in PHC form, and uses the link up. ErrNotFound
-// as for AccountByLink.
+// SetPasswordByLink gives the account of a link a password, as its hash in PHC form, uses the link up, and ends the
+// account's sessions. ErrNotFound as for AccountByLink.
 func (s *Store) SetPasswordByLink(ctx context.Context, secret, hash string) (a access.Account, err error) {
 	err = s.Write(ctx, func(tx Tx) error {
 		if a, err = account(ctx, tx, linkCondition, hashLink(secret), ms(s.now())); err != nil {
 			return err
 		}
 		if err := dropLinks(ctx, tx, a.ID); err != nil {
+			return err
+		}
+		if err := endSessions(ctx, tx, a.ID, ""); err != nil {
 			return err
 		}
 		a.PasswordHash = hash
@@ -132,6 +135,20 @@ func (s *Store) SignedIn(ctx context.Context, accountID string) error {
 	return s.Write(ctx, func(tx Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE accounts SET last_sign_in = $1 WHERE id = $2`, ms(s.now()), accountID)
 		return err
+	})
+}
+
+// SetPassword gives an account a password, as its hash in PHC form, and ends its sessions but one; "" = all. Links that
+// would set another stop working.
+func (s *Store) SetPassword(ctx context.Context, accountID, hash, keep string, entries ...access.Entry) error {
+	return s.WriteAudited(ctx, entries, func(tx Tx) error {
+		if err := dropLinks(ctx, tx, accountID); err != nil {
+			return err
+		}
+		if err := endSessions(ctx, tx, accountID, keep); err != nil {
+			return err
+		}
+		return deleted(tx.Exec(ctx, `UPDATE accounts SET password_hash = $1 WHERE id = $2`, hash, accountID))
 	})
 }
 

@@ -45,6 +45,18 @@ var sealedColumns = []sealedColumn{
 		place: func(row sealedRow) string { return "server:" + row.key },
 	},
 	{
+		table: "second_factors", key: "account", textKey: true, column: "secret", purpose: seal.SecondFactor,
+		place: func(row sealedRow) string { return "account:" + row.key },
+	},
+	{
+		table: "account_sessions", key: "id", textKey: true, column: "id_token", purpose: seal.IDToken,
+		place: func(row sealedRow) string { return "session:" + row.key },
+	},
+	{
+		table: "identity_providers", key: "id", column: "secret", purpose: seal.Provider,
+		place: func(row sealedRow) string { return "provider:" + row.key },
+	},
+	{
 		table: "registrations", key: "key", column: "token", purpose: seal.MailToken, owner: "id",
 		place: func(row sealedRow) string { return registrationPlace(row.registration()) },
 		hash:  &sealedHash{column: "token_hash", beside: []string{"platform", "app", "environment"}, of: mailTokenHash},

@@ -12,6 +12,7 @@ var inTheOpen = map[string]string{
 	"push_tokens.token_hash":                "keyed hash of a sealed value",
 	"account_links.secret_hash":             "SHA-256 of a random secret",
 	"api_tokens.secret_hash":                "SHA-256 of a random secret",
+	"recovery_codes.code_hash":              "SHA-256 of a random secret",
 	"idempotency_keys.body_hash":            "SHA-256, to compare two requests of one token",
 	"sessions.token_hash":                   "SHA-256 of a random secret",
 	"sessions.data":                         "the account's id, times and what a page is to say next",

@@ -31,7 +31,7 @@ func testAccounts(t *testing.T, open func(t *testing.T) *store.Store) {
 	if err != nil || found.ID != made.ID || found.Role != access.Administrator || found.PasswordHash != "" || !found.CreatedAt.Equal(Now) || !found.LastSignIn.IsZero() {
 		t.Errorf("found %+v, %v", found, err)
 	}
-	if err := s.SignedIn(ctx, made.ID); err != nil {
+	if _, err := s.NewSession(ctx, access.Session{Account: made.ID, Method: access.ByPassword}); err != nil {
 		t.Fatal(err)
 	}
 	if found, err = s.Account(ctx, made.ID); err != nil || !found.LastSignIn.Equal(Now) {
