@@ -33,8 +33,8 @@ func (s *Server) mailer(status int, do func(m *phone.Mailers, r *http.Request, b
 			control.Problem(w, http.StatusConflict, errNoMailers.Error())
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, control.MaxBody))
-		if err != nil {
+		body, err := io.ReadAll(io.LimitReader(r.Body, control.MaxBody+1))
+		if err != nil || len(body) > control.MaxBody {
 			control.Problem(w, http.StatusRequestEntityTooLarge, "the body is too large")
 			return
 		}

@@ -274,18 +274,14 @@ func (m *Mailer) settings() Settings {
 	return m.state.Settings
 }
 
-// act does the parts in order. The app is busy meanwhile.
+// act does the parts in order; mail comes also when push is in trouble. The app is busy meanwhile.
 func (m *Mailer) act(ctx context.Context, t todo) error {
-	if t.settle || t.foreground {
-		if err := m.settle(ctx); err != nil {
-			return err
-		}
+	err := m.arrange(ctx, t)
+	if err != nil && t.baseline {
+		return err // a phone that cannot sign in is none
 	}
-	if t.resubscribe && m.registration.ID != "" {
-		if err := m.subscribe(ctx); err != nil {
-			return err
-		}
-		m.tell("subscribed anew")
+	if err != nil {
+		m.tell("push is in trouble: " + err.Error())
 	}
 	if t.sync == "" {
 		return nil
@@ -293,9 +289,24 @@ func (m *Mailer) act(ctx context.Context, t todo) error {
 	return m.catchUp(ctx, t)
 }
 
-// settle registers when push is on and the service knows nothing of the phone, subscribes anew when the service says that
-// the subscription is lost, and leaves when push is off.
-func (m *Mailer) settle(ctx context.Context) error {
+// arrange is what push needs: a registration, a subscription.
+func (m *Mailer) arrange(ctx context.Context, t todo) error {
+	if t.settle || t.foreground {
+		return m.settle(ctx, t.resubscribe)
+	}
+	if !t.resubscribe || m.registration.ID == "" {
+		return nil
+	}
+	if err := m.subscribe(ctx); err != nil {
+		return err
+	}
+	m.tell("subscribed anew")
+	return nil
+}
+
+// settle registers when push is on and the service knows nothing of the phone, subscribes anew when the service or a wake
+// says that the subscription is lost, and leaves when push is off.
+func (m *Mailer) settle(ctx context.Context, lost bool) error {
 	push := m.settings().Push
 	switch {
 	case !push && m.registration.ID != "":
@@ -311,7 +322,7 @@ func (m *Mailer) settle(ctx context.Context) error {
 		return m.join(ctx)
 	case err != nil:
 		return err
-	case known.Resubscribe:
+	case known.Resubscribe || lost:
 		return m.subscribe(ctx)
 	}
 	return nil

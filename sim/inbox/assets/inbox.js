@@ -23,7 +23,7 @@ function plural(n, one, many) {
 }
 
 function card(push, newest) {
-  const title = [push.title, push.subtitle].filter(Boolean).join(" – ");
+  const title = [push.title, push.subtitle].filter(Boolean).join(" – ") || push.loc_key || "";
   return make("article", { class: push.seq > newest ? "note fresh" : "note" },
     make("div", { class: "meta" }, make("span", {}, push.app || "App"), make("time", { datetime: push.time }, clock(push.time))),
     title ? make("b", {}, title) : "", push.body ? make("p", {}, push.body) : "");
@@ -71,6 +71,82 @@ function drawNumber(number) {
     make("h3", {}, number.number, make("span", {}, plural(number.received, "text", "texts"))), ...number.texts.map((text) => drawText(text, newest.text)));
 }
 
+// The switches of a phone with a mail app: the setting, its name, what it is by default.
+const switches = [
+  ["push", "Push notifications"], ["background_refresh", "Background refresh", "ios"], ["low_power", "Low power mode", "ios"], ["network", "Network"],
+  ["gateway_ticket", "Gateway ticket valid"], ["data_protection", "Data protection"], ["locked", "Locked"], ["opened", "App in memory"], ["slow", "Slow network"],
+];
+const slowSync = 45000, quickSync = 1200; // milliseconds
+
+async function command(path, body) {
+  const answer = await fetch("_sim/phones/" + path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  if (!answer.ok) state("lost", (await answer.json()).detail || "status " + answer.status);
+}
+
+function act(label, kind, path, body) {
+  const button = make("button", { type: "button", class: kind, "data-key": path }, label);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try { await command(path, body); } finally { button.disabled = false; }
+  });
+  return button;
+}
+
+function toggle(phone, [setting, label]) {
+  const settings = phone.mail.settings;
+  const box = make("input", { type: "checkbox", "data-key": phone.mail.id + " " + setting });
+  box.checked = setting === "slow" ? settings.sync_ms >= slowSync : settings[setting];
+  box.addEventListener("change", () => command(phone.mail.id + "/settings", setting === "slow" ? { sync_ms: box.checked ? slowSync : quickSync } : { [setting]: box.checked }));
+  return make("label", {}, box, label);
+}
+
+function icon(badge) {
+  const space = "http://www.w3.org/2000/svg";
+  const drawing = document.createElementNS(space, "svg");
+  drawing.setAttribute("viewBox", "0 0 24 24");
+  drawing.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  for (const [name, value] of Object.entries({ d: "M3 6h18v12H3zM3 6l9 7 9-7", fill: "none", stroke: "#b93c0a", "stroke-width": "1.8", "stroke-linejoin": "round" })) path.setAttribute(name, value);
+  drawing.append(path);
+  return make("div", { class: "icon" }, drawing, badge ? make("span", { class: "badge", title: "badge" }, badge > 999 ? "999+" : String(badge)) : "");
+}
+
+// seconds shows when it was to the second: what happens here happens within one.
+function seconds(text) {
+  return new Date(text).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+}
+
+function drawMailer(phone) {
+  const mail = phone.mail, id = mail.id, last = newestCard[id] === undefined ? Infinity : newestCard[id];
+  newestCard[id] = Math.max(0, ...phone.cards.map((push) => push.seq));
+  const screen = make("div", { class: "screen" },
+    make("div", { class: "clock", "aria-hidden": "true" }, clock(phone.last_at)),
+    make("div", { class: "who" }, make("b", { title: phone.name }, phone.name)),
+    ...phone.cards.slice(0, perPhone).map((push) => card(push, last)),
+    make("div", { class: "foot" }), icon(phone.badge));
+  const who = phone.name.split(/['’ ]/)[0];
+  return make("article", { class: "mailer", id: "mailer-" + id },
+    make("div", { class: "phone " + phone.platform }, screen),
+    make("div", { class: "panel" },
+      make("h3", {}, phone.name, make("small", {}, mail.mailbox + (mail.support_code ? " · support code " + mail.support_code : " · not registered"))),
+      make("div", { class: "actions" }, act("New mail for " + who, "main", id + "/mail", { count: 1 }),
+        act("Read all elsewhere", "", id + "/read", { count: 0 }), act("Open the app", "", id + "/open", {})),
+      make("fieldset", { class: "switches" }, make("legend", {}, "Wakes by " + mail.wake),
+        ...switches.filter(([, , only]) => !only || only === phone.platform).map((each) => toggle(phone, each))),
+      make("ol", { class: "log", "aria-label": "What happened on " + phone.name }, ...mail.log.slice(0, 4).map((entry) => make("li", {}, make("time", { datetime: entry.time }, seconds(entry.time)), entry.what)))));
+}
+
+// drawMailers keeps the focus on the button or switch that has it, though everything is drawn anew.
+function drawMailers(phones) {
+  const held = document.activeElement && document.activeElement.getAttribute("data-key");
+  byId("mailers").replaceChildren(...phones.map(drawMailer));
+  const again = held && [...byId("mailers").querySelectorAll("[data-key]")].find((element) => element.getAttribute("data-key") === held);
+  if (again) again.focus({ preventScroll: true });
+  byId("mailers-count").textContent = phones.length.toLocaleString();
+  byId("mailers-part").hidden = byId("mailers-jump").hidden = !phones.length;
+}
+
+const newestCard = {}; // of each phone with a mail app: what is newer drops in
 const open = new Set(); // mails that the visitor opened
 const seen = { phones: "", mails: "", texts: "" }; // the last answers, so that equal ones are not drawn again
 let newest = { ios: Infinity, android: Infinity, web: Infinity, text: Infinity }; // what is newer than this drops in; nothing does on the first drawing
@@ -78,7 +154,9 @@ let newest = { ios: Infinity, android: Infinity, web: Infinity, text: Infinity }
 function drawPhones(page) {
   let room = shown;
   const next = { ios: 0, android: 0, web: 0, text: newest.text };
-  const elements = page.items.map((phone) => {
+  drawMailers(page.items.filter((phone) => phone.mail));
+  const others = page.items.filter((phone) => !phone.mail);
+  const elements = others.map((phone) => {
     const drawn = drawPhone(phone, room, newest[phone.platform]);
     room -= drawn.cards;
     for (const push of phone.cards) next[phone.platform] = Math.max(next[phone.platform], push.seq);
@@ -86,9 +164,9 @@ function drawPhones(page) {
   });
   newest = next;
   byId("phones").replaceChildren(...elements);
-  byId("phones-count").textContent = page.count.toLocaleString();
+  byId("phones-count").textContent = (page.count - page.items.length + others.length).toLocaleString();
   byId("phones-sub").textContent = page.pushes ? plural(page.pushes, "push request", "push requests") + " so far, the newest first" : "";
-  empty("phones", page.items.length, "No phone has heard anything yet");
+  empty("phones", others.length, "No phone has heard anything yet");
 }
 
 function drawMails(page) {
