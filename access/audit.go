@@ -47,7 +47,7 @@ const (
 	SignOut      Action = "sign_out"
 	Invite       Action = "invite"   // a one-time link
 	Password     Action = "password" // a new one
-	SecondFactor Action = "second_factor"
+	TwoFactor    Action = "second_factor"
 	Revoke       Action = "revoke" // a session, a key
 	Rotate       Action = "rotate" // keys
 )
@@ -55,7 +55,7 @@ const (
 // Actions lists them.
 var Actions = []Action{
 	Create, Update, Delete, Activate, Resume, Test, Restore, Sent, Cancel, Retry, Import, Export,
-	SignIn, SignInFailed, SignOut, Invite, Password, SecondFactor, Revoke, Rotate,
+	SignIn, SignInFailed, SignOut, Invite, Password, TwoFactor, Revoke, Rotate,
 }
 
 // Known reports whether an action is one of ours.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -111,6 +112,18 @@ func pushOf(p optional[Push]) *fleet.PushToken {
 	return t
 }
 
+// Fleet is the way in of devices, people and groups.
+type Fleet interface {
+	PutDevice(ctx context.Context, actor access.Actor, d fleet.Device) (created bool, err error)
+	DeleteDevice(ctx context.Context, actor access.Actor, id fleet.DeviceID) error
+	PutPushToken(ctx context.Context, actor access.Actor, known fleet.Device, t fleet.PushToken) error
+	PutUser(ctx context.Context, actor access.Actor, u fleet.User) (created bool, err error)
+	DeleteUser(ctx context.Context, actor access.Actor, id fleet.UserID) error
+	PutGroup(ctx context.Context, actor access.Actor, g fleet.Group) (created bool, err error)
+	DeleteGroup(ctx context.Context, actor access.Actor, id fleet.GroupID) error
+	ImportDevices(ctx context.Context, actor access.Actor, r io.Reader, format fleet.Format, dryRun bool) (fleet.ImportReport, error)
+}
+
 type listDevicesInput struct {
 	Paged
 	Platform        []string    `query:"platform,explode" enum:"ios,ipados,macos,android,windows,other" doc:"One of these. Repeat it, or separate with commas."`
@@ -206,7 +219,7 @@ func (s *server) putDevice(ctx context.Context, actor access.Actor, in *putDevic
 	if err := sameID(in.ID, in.body.ID); err != nil {
 		return nil, err
 	}
-	created, err := s.store.PutDevice(ctx, actor.Scope, in.body.device(in.ID))
+	created, err := s.door.PutDevice(ctx, actor, in.body.device(in.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +231,7 @@ func (s *server) putDevice(ctx context.Context, actor access.Actor, in *putDevic
 }
 
 func (s *server) deleteDevice(ctx context.Context, actor access.Actor, in *ByID) (*nothing, error) {
-	return &nothing{}, s.store.DeleteDevice(ctx, actor.Scope, fleet.DeviceID(in.ID))
+	return &nothing{}, s.door.DeleteDevice(ctx, actor, fleet.DeviceID(in.ID))
 }
 
 type putPushTokenInput struct {
@@ -233,7 +246,7 @@ func (s *server) putPushToken(ctx context.Context, actor access.Actor, in *putPu
 		return nil, err
 	}
 	token := pushOf(some(in.body))
-	if err := s.store.PutPushToken(ctx, actor.Scope, before.ID, *token); err != nil {
+	if err := s.door.PutPushToken(ctx, actor, before, *token); err != nil {
 		return nil, belowPush(err)
 	}
 	after, err := s.store.Device(ctx, actor.Scope, before.ID)

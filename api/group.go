@@ -44,7 +44,7 @@ func (s *server) putGroup(ctx context.Context, actor access.Actor, in *putGroupI
 	if err := sameID(in.ID, in.body.ID); err != nil {
 		return nil, err
 	}
-	created, err := s.store.PutGroup(ctx, actor.Scope, fleet.Group{ID: fleet.GroupID(in.ID), Name: in.body.Name, Description: in.body.Description})
+	created, err := s.door.PutGroup(ctx, actor, fleet.Group{ID: fleet.GroupID(in.ID), Name: in.body.Name, Description: in.body.Description})
 	if err != nil {
 		return nil, err
 	}
@@ -56,5 +56,5 @@ func (s *server) putGroup(ctx context.Context, actor access.Actor, in *putGroupI
 }
 
 func (s *server) deleteGroup(ctx context.Context, actor access.Actor, in *ByID) (*nothing, error) {
-	return &nothing{}, s.store.DeleteGroup(ctx, actor.Scope, fleet.GroupID(in.ID))
+	return &nothing{}, s.door.DeleteGroup(ctx, actor, fleet.GroupID(in.ID))
 }

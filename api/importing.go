@@ -14,7 +14,6 @@ import (
 
 	"heliograph/access"
 	"heliograph/fleet"
-	"heliograph/intake"
 )
 
 const (
@@ -110,7 +109,7 @@ func (s *server) doImport(w http.ResponseWriter, r *http.Request) (fleet.ImportR
 		return fleet.ImportReport{}, busy
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // as long as it takes; without deadlines there is none to lift
-	report, err := intake.ImportDevices(r.Context(), s.store, actorOf(r.Context()).Scope, sender{r.Body}, format, dryRun, nil)
+	report, err := s.door.ImportDevices(r.Context(), actorOf(r.Context()), sender{r.Body}, format, dryRun)
 	return report, importProblem(err)
 }
 

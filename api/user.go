@@ -66,7 +66,7 @@ func (s *server) putUser(ctx context.Context, actor access.Actor, in *putUserInp
 	if err := sameID(in.ID, in.body.ID); err != nil {
 		return nil, err
 	}
-	created, err := s.store.PutUser(ctx, actor.Scope, in.body.user(in.ID))
+	created, err := s.door.PutUser(ctx, actor, in.body.user(in.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -78,5 +78,5 @@ func (s *server) putUser(ctx context.Context, actor access.Actor, in *putUserInp
 }
 
 func (s *server) deleteUser(ctx context.Context, actor access.Actor, in *ByID) (*nothing, error) {
-	return &nothing{}, s.store.DeleteUser(ctx, actor.Scope, fleet.UserID(in.ID))
+	return &nothing{}, s.door.DeleteUser(ctx, actor, fleet.UserID(in.ID))
 }

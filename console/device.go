@@ -212,7 +212,7 @@ func (c *console) devicePage(r *http.Request) (p devicePage, err error) {
 	}
 	cursor := r.URL.Query().Get("older")
 	p.First = cursor == ""
-	p.Messages, p.Older, err = c.Sent.DeviceDeliveries(ctx, p.Device.Key, store.Page{Limit: messagesOnPage, Cursor: cursor})
+	p.Messages, p.Older, err = c.Sent.DeviceDeliveries(ctx, scope, p.Device.Key, store.Page{Limit: messagesOnPage, Cursor: cursor})
 	if err != nil {
 		return p, err
 	}

@@ -25,7 +25,7 @@ type Sent interface {
 	Notification(ctx context.Context, scope access.Scope, id message.NotificationID) (message.Notification, error)
 	ListNotifications(ctx context.Context, scope access.Scope, f store.NotificationFilter, p store.Page) ([]message.Notification, string, error)
 	ListDeliveries(ctx context.Context, scope access.Scope, id message.NotificationID, f store.DeliveryFilter, p store.Page) ([]message.DeliveryView, string, error)
-	DeviceDeliveries(ctx context.Context, device int64, p store.Page) ([]message.DeliveryView, string, error)
+	DeviceDeliveries(ctx context.Context, scope access.Scope, device int64, p store.Page) ([]message.DeliveryView, string, error)
 	Delivery(ctx context.Context, scope access.Scope, id message.DeliveryID) (message.DeliveryView, []message.Attempt, error)
 	// KeptAnswer is the answer to a request that was made before under the same key.
 	KeptAnswer(ctx context.Context, token, key string, bodyHash []byte) (store.Answer, bool, error)

@@ -52,6 +52,15 @@ func (c *Courier) begin(ctx context.Context, args ExpandArgs) (planned, ExpandAr
 	return p, args, err
 }
 
+// scope is the part of the fleet that a notification may reach: all of it, unless whoever sent it is limited to groups. Who
+// is in them counts now, not when it was asked for.
+func (p planned) scope() access.Scope {
+	if p.Limited {
+		return access.Limited(p.Groups...)
+	}
+	return access.Everything
+}
+
 // page composes the deliveries of one page and says which comes next; nil at the end of the audience.
 func (c *Courier) page(ctx context.Context, p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
 	switch args.Phase {
@@ -68,7 +77,7 @@ func (c *Courier) devices(ctx context.Context, p planned, args ExpandArgs, route
 	if !p.plan.Uses(message.Push) && !slices.ContainsFunc(written, func(ch message.Channel) bool { return p.plan.Uses(ch) && p.plan.PerDevice(ch) }) {
 		return c.people(ctx, p, *args.phase(People), routes)
 	}
-	page, err := c.store.AudienceDevices(ctx, access.Everything, p.Audience, p.plan.Details(), args.After, args.MaxDevice, pageSize)
+	page, err := c.store.AudienceDevices(ctx, p.scope(), p.Audience, p.plan.Details(), args.After, args.MaxDevice, pageSize)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,7 +139,7 @@ func (c *Courier) people(ctx context.Context, p planned, args ExpandArgs, routes
 	if !slices.ContainsFunc(written, p.plan.Uses) {
 		return nil, nil, nil
 	}
-	page, err := c.store.AudiencePeople(ctx, access.Everything, p.Audience, p.plan.Details(), args.After, args.MaxUser, pageSize)
+	page, err := c.store.AudiencePeople(ctx, p.scope(), p.Audience, p.plan.Details(), args.After, args.MaxUser, pageSize)
 	if err != nil || len(page) == 0 {
 		return nil, args.phase(Addresses), err
 	}
@@ -161,7 +170,7 @@ func (c *Courier) stillToReach(ctx context.Context, p planned, channel message.C
 			out[key] = true
 		}
 	case p.plan.Shared(channel) && p.plan.ToPerson(channel):
-		out, err = c.store.EarlierWithMail(ctx, access.Everything, p.Audience, personMails(page))
+		out, err = c.store.EarlierWithMail(ctx, p.scope(), p.Audience, personMails(page))
 	}
 	if err != nil {
 		return nil, err

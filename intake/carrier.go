@@ -17,10 +17,10 @@ type Carriers interface {
 	Carriers(ctx context.Context) ([]carrier.Gateway, error)
 	Carrier(ctx context.Context, id string) (carrier.Gateway, error)
 	// PutCarrier creates or replaces; a conflict says that the carrier has the domain already.
-	PutCarrier(ctx context.Context, g carrier.Gateway) (created bool, err error)
-	DeleteCarrier(ctx context.Context, id string) error
+	PutCarrier(ctx context.Context, g carrier.Gateway, entries ...access.Entry) (created bool, err error)
+	DeleteCarrier(ctx context.Context, id string, entries ...access.Entry) error
 	DeviceCarriers(ctx context.Context, scope access.Scope) ([]carrier.Seen, error)
-	PutSetting(ctx context.Context, name, value string) error
+	PutSetting(ctx context.Context, name, value string, entries ...access.Entry) error
 }
 
 // Carriers lists the gateways of carriers by name.
@@ -40,7 +40,7 @@ func (d *Door) CreateCarrier(ctx context.Context, actor access.Actor, g carrier.
 		return g, err
 	}
 	g.ID = id.String()
-	return d.putCarrier(ctx, actor, g, true, "carrier gateway created")
+	return d.putCarrier(ctx, actor, g, nil, true, "carrier gateway created")
 }
 
 // UpdateCarrier replaces a gateway. One that never had a domain may stay without.
@@ -50,15 +50,15 @@ func (d *Door) UpdateCarrier(ctx context.Context, actor access.Actor, id string,
 		return before, err
 	}
 	g.ID = before.ID
-	return d.putCarrier(ctx, actor, g, before.Domain != "", "carrier gateway changed")
+	return d.putCarrier(ctx, actor, g, carrierFields(before), before.Domain != "", "carrier gateway changed")
 }
 
-func (d *Door) putCarrier(ctx context.Context, actor access.Actor, g carrier.Gateway, domain bool, what string) (carrier.Gateway, error) {
+func (d *Door) putCarrier(ctx context.Context, actor access.Actor, g carrier.Gateway, before any, domain bool, what string) (carrier.Gateway, error) {
 	g = g.Tidy()
 	if err := refuse(checkCarrier(g, domain)); err != nil {
 		return g, err
 	}
-	_, err := d.store.PutCarrier(ctx, g)
+	_, err := d.store.PutCarrier(ctx, g, put(actor, carrierObject(g), before, carrierFields(g))...)
 	if err == nil {
 		d.options.Logger.Info(what, "carrier", g.Carrier, "domain", g.Domain, "by", actor.Name)
 	}
@@ -94,7 +94,11 @@ func badField(found []fleet.Problem, field string) bool {
 
 // DeleteCarrier forgets a gateway.
 func (d *Door) DeleteCarrier(ctx context.Context, actor access.Actor, id string) error {
-	err := d.store.DeleteCarrier(ctx, id)
+	known, err := d.store.Carrier(ctx, id)
+	if err != nil {
+		return err
+	}
+	err = d.store.DeleteCarrier(ctx, id, actor.Did(access.Delete, carrierObject(known), carrierFields(known), nil))
 	if err == nil {
 		d.options.Logger.Info("carrier gateway deleted", "gateway", id, "by", actor.Name)
 	}
@@ -129,7 +133,12 @@ func (d *Door) SetCarrierUse(ctx context.Context, actor access.Actor, use carrie
 		}
 		return wrong("/"+carrier.Setting, "must be one of: %s", strings.Join(words, ", "))
 	}
-	err := d.store.PutSetting(ctx, carrier.Setting, string(use))
+	known, err := d.CarrierUse(ctx)
+	if err != nil {
+		return err
+	}
+	err = d.store.PutSetting(ctx, carrier.Setting, string(use),
+		put(actor, settingObject(carrier.Setting), fields{carrier.Setting: known}, fields{carrier.Setting: use})...)
 	if err == nil {
 		d.options.Logger.Info("use of carrier gateways changed", "use", use, "by", actor.Name)
 	}

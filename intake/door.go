@@ -15,6 +15,7 @@ import (
 	"heliograph/channel"
 	"heliograph/courier"
 	"heliograph/fleet"
+	"heliograph/mailbox"
 	"heliograph/message"
 )
 
@@ -34,10 +35,14 @@ type Options struct {
 	Own       func() Own       // what the installation itself needs of the network; nil = nothing
 	LookUp    LookUp           // nil = the system's resolver
 	NotFound  error            // what the store says of an object that is not there; nil = it says nothing of the kind
+	Mail      MailOptions
 }
 
-// Store is what the door needs to read and to remember. Each method that writes is one transaction.
+// Store is what the door needs to read and to remember. Each method that writes is one transaction, and notes the entries
+// of the audit log that it is given in the same one.
 type Store interface {
+	// Audit notes what was done that changed nothing in the store: a test, an export.
+	Audit(ctx context.Context, entries ...access.Entry) error
 	AudienceReach(ctx context.Context, scope access.Scope, a fleet.Audience) (fleet.Reach, error)
 	Device(ctx context.Context, scope access.Scope, id fleet.DeviceID) (fleet.Device, error)
 	User(ctx context.Context, scope access.Scope, id fleet.UserID) (fleet.User, error)
@@ -51,20 +56,22 @@ type Store interface {
 	Answered(ctx context.Context, once Idempotency) (bool, error)
 	// PutNotification stores a notification, its first jobs and the answer to a request that may come again. replayed
 	// means that an equal request was faster, and nothing was stored.
-	PutNotification(ctx context.Context, n message.Notification, jobs func(key int64) []courier.Job, once *Idempotency) (stored message.Notification, replayed bool, err error)
+	PutNotification(ctx context.Context, n message.Notification, jobs func(key int64) []courier.Job, once *Idempotency, entries ...access.Entry) (stored message.Notification, replayed bool, err error)
 	Notification(ctx context.Context, scope access.Scope, id message.NotificationID) (message.Notification, error)
-	CancelNotification(ctx context.Context, scope access.Scope, id message.NotificationID) error
-	RetryNotification(ctx context.Context, scope access.Scope, id message.NotificationID, states []message.State, c message.Channel) (int64, error)
+	CancelNotification(ctx context.Context, scope access.Scope, id message.NotificationID, entries ...access.Entry) error
+	RetryNotification(ctx context.Context, scope access.Scope, id message.NotificationID, states []message.State, c message.Channel, entries ...access.Entry) (int64, error)
 
 	Servers(ctx context.Context, kinds ...string) ([]channel.Server, error)
 	Server(ctx context.Context, id string) (channel.Server, error)
-	PutServer(ctx context.Context, s channel.Server) (channel.Server, error)
-	ActivateServer(ctx context.Context, id string) (channel.Server, error)
-	DeleteServer(ctx context.Context, id string) error
-	ProbeNow(ctx context.Context, id string) (channel.Server, error)
+	PutServer(ctx context.Context, s channel.Server, entries ...access.Entry) (channel.Server, error)
+	ActivateServer(ctx context.Context, id string, entries ...access.Entry) (channel.Server, error)
+	DeleteServer(ctx context.Context, id string, entries ...access.Entry) error
+	ProbeNow(ctx context.Context, id string, entries ...access.Entry) (channel.Server, error)
 	Setting(ctx context.Context, name string) (string, error)
 	Carriers
 	Templates
+	Fleet
+	MailPush
 
 	// HookSecrets are the secret parts of the addresses where a server's service may post receipts.
 	HookSecrets(server string) []string
@@ -90,6 +97,9 @@ func New(s Store, o Options) *Door {
 	}
 	if o.LookUp == nil {
 		o.LookUp = lookUpIP
+	}
+	if o.Mail.Config == nil {
+		o.Mail.Config = mailbox.NewConfig(s, o.Now)
 	}
 	return &Door{store: s, options: o}
 }

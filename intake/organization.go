@@ -41,7 +41,11 @@ func (d *Door) SetOrganization(ctx context.Context, actor access.Actor, o fleet.
 	if err != nil {
 		return o, err
 	}
-	err = d.store.PutSetting(ctx, organizationSetting, string(raw))
+	known, err := d.Organization(ctx)
+	if err != nil {
+		return o, err
+	}
+	err = d.store.PutSetting(ctx, organizationSetting, string(raw), put(actor, settingObject(organizationSetting), known, o)...)
 	if err == nil {
 		d.options.Logger.Info("organisation changed", "by", actor.Name)
 	}

@@ -62,7 +62,7 @@ func (d *Door) Send(ctx context.Context, actor access.Actor, r Request, once *Id
 	if err != nil {
 		return n, false, err
 	}
-	n, replayed, err = d.store.PutNotification(ctx, n, beginning(n), once)
+	n, replayed, err = d.store.PutNotification(ctx, n, beginning(n), once, actor.Did(access.Sent, notificationObject(n), nil, sentFields(n, summary.Reach)))
 	if err == nil && !replayed {
 		d.options.Logger.Info("notification accepted", "notification", n.ID, "by", actor.Name, "lane", n.Lane, "devices", summary.Reach.Devices)
 	}
@@ -85,6 +85,9 @@ func (d *Door) notification(actor access.Actor, a asked, reach fleet.Reach) (mes
 		ID: message.NotificationID(id.String()), State: message.Expanding, Audience: a.Audience, Content: a.Content,
 		ExpiresIn: a.ExpiresIn, RequestedBy: actor.Name,
 		Lane: courier.LaneOf(max(reach.Devices, reach.Users) + int64(typed(a.Audience))),
+	}
+	if !actor.Scope.All() {
+		n.Limited, n.Groups = true, actor.Scope.Groups()
 	}
 	if a.from != nil {
 		n.Template, n.TemplateID = a.from.Name, a.from.ID
@@ -114,9 +117,7 @@ func (d *Door) Summary(ctx context.Context, actor access.Actor, r Request) (Summ
 func (d *Door) summary(ctx context.Context, actor access.Actor, a asked) (Summary, error) {
 	found, doubtful := a.check()
 	problems := append(a.problems, a.place(found)...)
-	for _, p := range a.Audience.Check() {
-		problems = append(problems, Problem{"/audience" + p.Field, p.Detail})
-	}
+	problems = append(problems, checkAudience(actor, a.Audience)...)
 	problems = append(problems, d.checkTimes(a.Request)...)
 	if problems = append(problems, a.checkServers()...); len(problems) > 0 {
 		return Summary{}, refuse(problems)
@@ -146,6 +147,17 @@ func place(root string, list []template.Problem) (out []Problem) {
 		out = append(out, Problem{root + p.Pointer, p.Detail})
 	}
 	return out
+}
+
+// checkAudience finds what is wrong with an audience in itself. Addresses that are typed belong to nobody's groups.
+func checkAudience(actor access.Actor, a fleet.Audience) (problems []Problem) {
+	for _, p := range a.Check() {
+		problems = append(problems, Problem{"/audience" + p.Field, p.Detail})
+	}
+	if typed(a) > 0 && !actor.Scope.All() {
+		problems = append(problems, Problem{"/audience/addresses", "must not be given: your role is limited to groups"})
+	}
+	return problems
 }
 
 func (d *Door) checkTimes(r Request) (list []Problem) {
@@ -182,11 +194,7 @@ func (d *Door) byCarrier(ctx context.Context, mail bool) bool {
 
 // Preview says what an audience comes to.
 func (d *Door) Preview(ctx context.Context, actor access.Actor, a fleet.Audience) (fleet.Reach, error) {
-	var problems []Problem
-	for _, p := range a.Check() {
-		problems = append(problems, Problem{"/audience" + p.Field, p.Detail})
-	}
-	if err := refuse(problems); err != nil {
+	if err := refuse(checkAudience(actor, a)); err != nil {
 		return fleet.Reach{}, err
 	}
 	return d.reach(ctx, actor, a)
@@ -203,7 +211,12 @@ func (d *Door) reach(ctx context.Context, actor access.Actor, a fleet.Audience) 
 // Cancel stops what has not left yet. It returns when nothing waits any more, or after a moment when there is so much of
 // it that cancelling goes on by itself: whoever asked then sees counts that say what happened.
 func (d *Door) Cancel(ctx context.Context, actor access.Actor, id message.NotificationID) error {
-	if err := d.store.CancelNotification(ctx, actor.Scope, id); err != nil {
+	n, err := d.store.Notification(ctx, actor.Scope, id)
+	if err != nil {
+		return err
+	}
+	entry := actor.Did(access.Cancel, notificationObject(n), fields{"state": n.State}, fields{"state": message.CancelledByRequest})
+	if err := d.store.CancelNotification(ctx, actor.Scope, id, entry); err != nil {
 		return err
 	}
 	d.options.Logger.Info("notification cancelled", "notification", id, "by", actor.Name)
@@ -243,7 +256,12 @@ func (d *Door) Retry(ctx context.Context, actor access.Actor, id message.Notific
 	if c != nil {
 		only = *c
 	}
-	n, err := d.store.RetryNotification(ctx, actor.Scope, id, states, only)
+	about, err := d.store.Notification(ctx, actor.Scope, id)
+	if err != nil {
+		return 0, err
+	}
+	entry := actor.Did(access.Retry, notificationObject(about), nil, retryFields(states, only))
+	n, err := d.store.RetryNotification(ctx, actor.Scope, id, states, only, entry)
 	if err == nil {
 		d.options.Logger.Info("deliveries to be tried again", "notification", id, "by", actor.Name, "deliveries", n)
 	}

@@ -37,7 +37,8 @@ func (d *Door) CreateSound(ctx context.Context, actor access.Actor, name string)
 	if err != nil {
 		return template.Sound{}, err
 	}
-	v, err := d.store.AddSound(ctx, template.Sound{ID: id.String(), Name: name})
+	v := template.Sound{ID: id.String(), Name: name}
+	v, err = d.store.AddSound(ctx, v, actor.Did(access.Create, soundObject(v), nil, fields{"name": name}))
 	if err == nil {
 		d.options.Logger.Info("sound added", "sound", name, "by", actor.Name)
 	}
@@ -53,7 +54,11 @@ func (d *Door) RenameSound(ctx context.Context, actor access.Actor, id, name str
 	if err := refuse(place("", template.CheckSound(name))); err != nil {
 		return template.Sound{}, err
 	}
-	v, err := d.store.RenameSound(ctx, id, name)
+	v, err := d.store.Sound(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	v, err = d.store.RenameSound(ctx, id, name, put(actor, soundObject(v), fields{"name": v.Name}, fields{"name": name})...)
 	if err == nil {
 		d.options.Logger.Info("sound renamed", "sound", name, "by", actor.Name)
 	}
@@ -65,7 +70,11 @@ func (d *Door) DeleteSound(ctx context.Context, actor access.Actor, id string) e
 	if id == defaultSound.ID {
 		return wrong("", "the sound that every platform has cannot be deleted")
 	}
-	err := d.store.DeleteSound(ctx, id)
+	v, err := d.store.Sound(ctx, id)
+	if err != nil {
+		return err
+	}
+	err = d.store.DeleteSound(ctx, id, actor.Did(access.Delete, soundObject(v), fields{"name": v.Name}, nil))
 	if err == nil {
 		d.options.Logger.Info("sound deleted", "sound", id, "by", actor.Name)
 	}

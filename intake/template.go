@@ -19,18 +19,18 @@ type Templates interface {
 	// Template reads one by its id, or else by its name.
 	Template(ctx context.Context, ref string) (template.Template, error)
 	// PutTemplate creates (Key 0) or replaces; a conflict says that the name is taken.
-	PutTemplate(ctx context.Context, t template.Template) (template.Template, error)
+	PutTemplate(ctx context.Context, t template.Template, entries ...access.Entry) (template.Template, error)
 	// RestoreTemplate gives a predefined one its texts back; a conflict says that it is none.
-	RestoreTemplate(ctx context.Context, id string) (template.Template, error)
+	RestoreTemplate(ctx context.Context, id string, entries ...access.Entry) (template.Template, error)
 	// DeleteTemplate forgets one that was added; a conflict says that it came with Heliograph, or what uses it.
-	DeleteTemplate(ctx context.Context, id string) error
+	DeleteTemplate(ctx context.Context, id string, entries ...access.Entry) error
 	TemplateUses(ctx context.Context, t template.Template) ([]template.Use, error)
 
 	Sounds(ctx context.Context) ([]template.Sound, error)
 	Sound(ctx context.Context, id string) (template.Sound, error)
-	AddSound(ctx context.Context, v template.Sound) (template.Sound, error)
-	RenameSound(ctx context.Context, id, name string) (template.Sound, error)
-	DeleteSound(ctx context.Context, id string) error
+	AddSound(ctx context.Context, v template.Sound, entries ...access.Entry) (template.Sound, error)
+	RenameSound(ctx context.Context, id, name string, entries ...access.Entry) (template.Sound, error)
+	DeleteSound(ctx context.Context, id string, entries ...access.Entry) error
 
 	AlertRecipients(ctx context.Context) ([]access.AlertRecipient, error)
 }
@@ -225,7 +225,11 @@ func (d *Door) putTemplate(ctx context.Context, actor access.Actor, t template.T
 	if err != nil {
 		return TemplateView{}, err
 	}
-	return d.stored(ctx, actor, what)(d.store.PutTemplate(ctx, t))
+	var was any
+	if before != nil {
+		was = templateFields(*before)
+	}
+	return d.stored(ctx, actor, what)(d.store.PutTemplate(ctx, t, put(actor, templateObject(t), was, templateFields(t))...))
 }
 
 // stored says what was done with a template, and shows it.
@@ -312,12 +316,25 @@ func (d *Door) freeName(ctx context.Context, name, wanted string) (string, error
 
 // RestoreTemplate gives a predefined template the texts back that it came with. Its channels stay on or off.
 func (d *Door) RestoreTemplate(ctx context.Context, actor access.Actor, id string) (TemplateView, error) {
-	return d.stored(ctx, actor, "template restored")(d.store.RestoreTemplate(ctx, id))
+	t, err := d.byID(ctx, id)
+	if err != nil {
+		return TemplateView{}, err
+	}
+	after := t
+	if kind, ok := template.FindType(t.Type); ok {
+		after.Body, _ = kind.Default()
+	}
+	entry := actor.Did(access.Restore, templateObject(t), templateFields(t), templateFields(after))
+	return d.stored(ctx, actor, "template restored")(d.store.RestoreTemplate(ctx, id, entry))
 }
 
 // DeleteTemplate forgets a template that somebody added and nothing uses.
 func (d *Door) DeleteTemplate(ctx context.Context, actor access.Actor, id string) error {
-	err := d.store.DeleteTemplate(ctx, id)
+	t, err := d.byID(ctx, id)
+	if err != nil {
+		return err
+	}
+	err = d.store.DeleteTemplate(ctx, id, actor.Did(access.Delete, templateObject(t), templateFields(t), nil))
 	if err == nil {
 		d.options.Logger.Info("template deleted", "template", id, "by", actor.Name)
 	}

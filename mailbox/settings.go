@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"heliograph/access"
 	"heliograph/fleet"
 )
 
@@ -155,7 +156,7 @@ func validHost(host string) bool {
 type SettingsStore interface {
 	// Setting is empty when it was never set.
 	Setting(ctx context.Context, name string) (string, error)
-	PutSetting(ctx context.Context, name, value string) error
+	PutSetting(ctx context.Context, name, value string, entries ...access.Entry) error
 }
 
 // settingsKept is how long a node works with settings that another one may have changed.
@@ -187,7 +188,7 @@ func (c *Config) Settings(ctx context.Context) (Settings, error) {
 	if now.Before(c.until) {
 		return c.known, nil
 	}
-	read, err := c.read(ctx)
+	read, err := c.Read(ctx)
 	if err != nil {
 		if c.until.IsZero() {
 			return Settings{}, err
@@ -198,7 +199,8 @@ func (c *Config) Settings(ctx context.Context) (Settings, error) {
 	return read, nil
 }
 
-func (c *Config) read(ctx context.Context) (Settings, error) {
+// Read asks the store for the settings as they are now.
+func (c *Config) Read(ctx context.Context) (Settings, error) {
 	s := DefaultSettings()
 	text, err := c.store.Setting(ctx, SettingName)
 	if err != nil || text == "" {
@@ -211,8 +213,8 @@ func (c *Config) read(ctx context.Context) (Settings, error) {
 	return s, nil
 }
 
-// Put stores settings. What is wrong with them is *fleet.Invalid.
-func (c *Config) Put(ctx context.Context, s Settings) (Settings, error) {
+// Put stores settings, and notes the entries of the audit log with them. What is wrong with them is *fleet.Invalid.
+func (c *Config) Put(ctx context.Context, s Settings, entries ...access.Entry) (Settings, error) {
 	s = s.Tidy()
 	if err := fleet.Refuse(s.Check()); err != nil {
 		return s, err
@@ -221,7 +223,7 @@ func (c *Config) Put(ctx context.Context, s Settings) (Settings, error) {
 	if err != nil {
 		return s, err
 	}
-	if err := c.store.PutSetting(ctx, SettingName, string(text)); err != nil {
+	if err := c.store.PutSetting(ctx, SettingName, string(text), entries...); err != nil {
 		return s, err
 	}
 	c.mu.Lock()

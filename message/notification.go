@@ -33,6 +33,8 @@ type Notification struct {
 	RetriedAt   time.Time     // when somebody asked for another try; zero = never
 	FinishedAt  time.Time     // zero = not yet
 	ExpiresIn   time.Duration // 0 = the channel's own lifetime
+	Limited     bool          // whoever asked is limited to Groups: nobody outside of them gets any of it
+	Groups      []int64       // the database's own keys
 	RequestedBy string        // who asked: an administrator's or a token's name
 	Lane        int           // 1 urgent … 3 bulk; see courier
 	Counts      Counts

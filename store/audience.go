@@ -42,7 +42,7 @@ func (s *Store) groupKeys(ctx context.Context, tx Tx, scope access.Scope, words 
 //
 // Absent and empty values are the same: "missing" finds both, "eq" with an empty value too, and "ne" is everything that
 // "eq" is not. The other comparisons need a value.
-func (q *query) filter(d string, f fleet.Filter, groups []int64) (conds []string) {
+func (q *query) filter(scope access.Scope, d string, f fleet.Filter, groups []int64) (conds []string) {
 	add := func(format string, args ...any) { conds = append(conds, fmt.Sprintf(format, args...)) }
 	if len(f.Platform) > 0 {
 		add("%s IN (%s)", q.column(d+".platform"), inArgs(q, f.Platform))
@@ -75,8 +75,8 @@ func (q *query) filter(d string, f fleet.Filter, groups []int64) (conds []string
 		conds = append(conds, q.property(d, p))
 	}
 	if f.Search != "" {
-		add("(%s OR %s.user_key IN (SELECT su.key FROM users su WHERE %s))",
-			q.search(deviceText(d), f.Search), d, q.search(strings.ReplaceAll(userText, "u.", "su."), f.Search))
+		add("(%s OR %s.user_key IN (SELECT su.key FROM users su WHERE %s AND %s))",
+			q.search(deviceText(d), f.Search), d, userScope(scope, "su"), q.search(strings.ReplaceAll(userText, "u.", "su."), f.Search))
 	}
 	return conds
 }
@@ -167,6 +167,7 @@ func (q *query) text(value string, op fleet.Op, part string) string {
 // of with.
 type audience struct {
 	*query
+	scope  access.Scope
 	with   string
 	device string // predicate on the alias d
 	person string // predicate on the alias u
@@ -182,7 +183,7 @@ const smallAudience = 20_000
 // when one of their devices is; without a filter also when they are named, or a member of a named group. With a filter
 // being named is not enough, for the filter narrows what is listed, and speaks of devices.
 func (s *Store) compile(ctx context.Context, tx Tx, scope access.Scope, a fleet.Audience, ordered bool) (*audience, error) {
-	c := &audience{query: s.query()}
+	c := &audience{query: s.query(), scope: scope}
 	c.ordered = ordered
 	filter, err := c.conditions(ctx, tx, scope, a)
 	if err != nil {
@@ -223,7 +224,7 @@ func (c *audience) conditions(ctx context.Context, tx Tx, scope access.Scope, a 
 	}
 	// Compiled once, so that both predicates share their parameters: PostgreSQL wants every parameter used.
 	const alias = "any_device"
-	conds := append([]string{deviceScope(scope, alias)}, c.filter(alias, f, groups)...)
+	conds := append([]string{deviceScope(scope, alias)}, c.filter(scope, alias, f, groups)...)
 	return func(d string) []string {
 		renamed := make([]string, len(conds))
 		for i, cond := range conds {
@@ -252,7 +253,7 @@ func (s *Store) few(ctx context.Context, tx Tx, groups []int64) (bool, error) {
 }
 
 // lists adds the ids of an audience as parameters.
-func (c *audience) lists(a fleet.Audience) (devices, users string, err error) {
+func (c *audience) lists(scope access.Scope, a fleet.Audience) (devices, users string, err error) {
 	deviceIDs, err := jsonList(a.DeviceIDs)
 	if err != nil {
 		return "", "", err
@@ -262,13 +263,13 @@ func (c *audience) lists(a fleet.Audience) (devices, users string, err error) {
 		return "", "", err
 	}
 	devices = "SELECT key FROM devices WHERE id IN " + c.s.listed(c.arg(deviceIDs), textKind)
-	users = "SELECT key FROM users WHERE id IN " + c.s.listed(c.arg(userIDs), textKind)
+	users = "SELECT key FROM users WHERE " + userScope(scope, "users") + " AND id IN " + c.s.listed(c.arg(userIDs), textKind)
 	return devices, users, nil
 }
 
 // writeOut makes the listed devices and people tables of the statement.
 func (c *audience) writeOut(scope access.Scope, a fleet.Audience, groups []int64, filter func(string) []string) error {
-	devices, users, err := c.lists(a)
+	devices, users, err := c.lists(scope, a)
 	if err != nil {
 		return err
 	}
@@ -294,7 +295,7 @@ func (c *audience) writeOut(scope access.Scope, a fleet.Audience, groups []int64
 
 // recognise makes predicates that look at one row each.
 func (c *audience) recognise(scope access.Scope, a fleet.Audience, groups []int64, filter func(string) []string) error {
-	devices, users, err := c.lists(a)
+	devices, users, err := c.lists(scope, a)
 	if err != nil {
 		return err
 	}
@@ -327,7 +328,7 @@ func (s *Store) AudienceDevices(ctx context.Context, scope access.Scope, a fleet
 		if err != nil {
 			return nil, err
 		}
-		text := c.with + `SELECT ` + read.columns() + ` FROM ` + deviceTables + ` WHERE ` + c.device +
+		text := c.with + `SELECT ` + read.columns() + ` FROM ` + deviceTables(scope) + ` WHERE ` + c.device +
 			fmt.Sprintf(" AND d.key > %d AND d.key <= %d ORDER BY d.key LIMIT %d", after, max, limit)
 		rows, err := tx.Query(ctx, text, c.args...)
 		return all(rows, err, read.scanDevice)

@@ -40,11 +40,11 @@ func scanCarrier(r Row) (g carrier.Gateway, err error) {
 }
 
 // PutCarrier stores a gateway, and reports whether it is new. ErrConflict when the carrier has the same domain already.
-func (s *Store) PutCarrier(ctx context.Context, g carrier.Gateway) (created bool, err error) {
+func (s *Store) PutCarrier(ctx context.Context, g carrier.Gateway, entries ...access.Entry) (created bool, err error) {
 	if err := fleet.Refuse(g.Check()); err != nil {
 		return false, err
 	}
-	err = s.Write(ctx, func(tx Tx) error {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		n, err := tx.Exec(ctx, `
 			UPDATE carrier_gateways SET carrier = $2, domain = $3, country = $4, prefix = $5, ends_on = $6, doubtful = $7, note = $8
 			WHERE id = $1`,
@@ -68,8 +68,8 @@ func insertCarrier(ctx context.Context, tx Tx, g carrier.Gateway) error {
 }
 
 // DeleteCarrier forgets a gateway. ErrNotFound when there is none.
-func (s *Store) DeleteCarrier(ctx context.Context, id string) error {
-	return s.Write(ctx, func(tx Tx) error {
+func (s *Store) DeleteCarrier(ctx context.Context, id string, entries ...access.Entry) error {
+	return s.WriteAudited(ctx, entries, func(tx Tx) error {
 		return deleted(tx.Exec(ctx, `DELETE FROM carrier_gateways WHERE id = $1`, id))
 	})
 }

@@ -297,11 +297,14 @@ const viewColumns = `d.id, d.notification, d.channel, d.state, COALESCE(d.device
 	COALESCE(u.id, ''), COALESCE(u.display_name, ''), COALESCE(u.given_name, ''), COALESCE(u.surname, ''), COALESCE(u.username, ''),
 	COALESCE(s.name, ''), COALESCE(s.paused_until, 0)`
 
-const viewJoins = ` FROM deliveries d
+// viewJoins finds what is shown beside a delivery. Devices and people outside of the scope are nobody, as if they were gone.
+func viewJoins(scope access.Scope) string {
+	return ` FROM deliveries d
 	JOIN notifications n ON n.key = d.notification
-	LEFT JOIN devices v ON v.key = d.device_key
-	LEFT JOIN users u ON u.key = d.user_key
+	LEFT JOIN devices v ON v.key = d.device_key AND ` + deviceScope(scope, "v") + `
+	LEFT JOIN users u ON u.key = d.user_key AND ` + userScope(scope, "u") + `
 	LEFT JOIN servers s ON s.key = d.server`
+}
 
 // ListDeliveries lists the deliveries of a notification, newest first.
 func (s *Store) ListDeliveries(ctx context.Context, scope access.Scope, id message.NotificationID, f DeliveryFilter, p Page) (list []message.DeliveryView, next string, err error) {
@@ -316,8 +319,8 @@ func (s *Store) ListDeliveries(ctx context.Context, scope access.Scope, id messa
 		}
 		q := s.query()
 		q.where("d.notification = %s", q.arg(n.Key))
-		s.filterDeliveries(q, f, batches)
-		list, next, err = s.views(ctx, tx, q, p)
+		s.filterDeliveries(q, scope, f, batches)
+		list, next, err = s.views(ctx, tx, scope, q, p)
 		for i := range list {
 			list[i].State = stateNow(list[i].Delivery, batches)
 		}
@@ -326,7 +329,7 @@ func (s *Store) ListDeliveries(ctx context.Context, scope access.Scope, id messa
 	return list, next, err
 }
 
-func (s *Store) filterDeliveries(q *query, f DeliveryFilter, batches []working) {
+func (s *Store) filterDeliveries(q *query, scope access.Scope, f DeliveryFilter, batches []working) {
 	if f.Channel != 0 {
 		q.where("d.channel = %s", q.arg(int16(f.Channel)))
 	}
@@ -340,7 +343,7 @@ func (s *Store) filterDeliveries(q *query, f DeliveryFilter, batches []working) 
 	if f.Search != "" {
 		part := q.arg(strings.ToLower(f.Search))
 		var conds []string
-		for _, column := range []string{"v.name", "v.id", "u.display_name", "u.id", "d.address"} {
+		for _, column := range []string{"v.name", "v.id", "u.display_name", "u.id", shownAddress(scope)} {
 			conds = append(conds, s.contains("LOWER(COALESCE("+column+", ''))", part))
 		}
 		q.where("%s", or(conds))
@@ -374,15 +377,34 @@ func stateNow(d message.Delivery, batches []working) message.State {
 	return d.State
 }
 
-func (s *Store) views(ctx context.Context, tx Tx, q *query, p Page) ([]message.DeliveryView, string, error) {
+func (s *Store) views(ctx context.Context, tx Tx, scope access.Scope, q *query, p Page) ([]message.DeliveryView, string, error) {
 	tail, err := q.page(p, order{}, "d.id")
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := tx.Query(ctx, `SELECT `+viewColumns+viewJoins+` WHERE `+q.clause()+tail, q.args...)
-	list, err := all(rows, err, scanView)
+	rows, err := tx.Query(ctx, `SELECT `+viewColumns+viewJoins(scope)+` WHERE `+q.clause()+tail, q.args...)
+	list, err := all(rows, err, viewScan(scope))
 	list, next := cut(p, list, func(d message.DeliveryView) ([]string, int64) { return nil, int64(d.ID) })
 	return list, next, err
+}
+
+// shownAddress is the address as far as it is not masked: who may not see one must not find it letter by letter either.
+func shownAddress(scope access.Scope) string {
+	if scope.All() {
+		return "d.address"
+	}
+	return "CASE WHEN u.key IS NOT NULL OR d.user_key IS NULL AND v.key IS NOT NULL THEN d.address END"
+}
+
+// viewScan reads views, with the addresses masked of those that the scope leaves out.
+func viewScan(scope access.Scope) func(Row) (message.DeliveryView, error) {
+	return func(r Row) (message.DeliveryView, error) {
+		v, err := scanView(r)
+		if !scope.All() && v.UserID == "" && (v.User != 0 || v.DeviceID == "") {
+			v.Address = message.Mask(v.Address)
+		}
+		return v, err
+	}
 }
 
 func scanView(r Row) (v message.DeliveryView, err error) {
@@ -407,21 +429,21 @@ func scanView(r Row) (v message.DeliveryView, err error) {
 	return v, err
 }
 
-// DeviceDeliveries lists what a device got, newest first.
-func (s *Store) DeviceDeliveries(ctx context.Context, device int64, p Page) (list []message.DeliveryView, next string, err error) {
-	return s.deliveriesOf(ctx, "d.device_key = %s", device, p)
+// DeviceDeliveries lists what a device in the scope got, newest first, whoever sent it.
+func (s *Store) DeviceDeliveries(ctx context.Context, scope access.Scope, device int64, p Page) (list []message.DeliveryView, next string, err error) {
+	return s.deliveriesOf(ctx, scope, "d.device_key = %s AND v.key IS NOT NULL", device, p)
 }
 
-// UserDeliveries lists what a person got, newest first.
-func (s *Store) UserDeliveries(ctx context.Context, user int64, p Page) (list []message.DeliveryView, next string, err error) {
-	return s.deliveriesOf(ctx, "d.user_key = %s", user, p)
+// UserDeliveries lists what a person in the scope got, newest first, whoever sent it.
+func (s *Store) UserDeliveries(ctx context.Context, scope access.Scope, user int64, p Page) (list []message.DeliveryView, next string, err error) {
+	return s.deliveriesOf(ctx, scope, "d.user_key = %s AND u.key IS NOT NULL", user, p)
 }
 
-func (s *Store) deliveriesOf(ctx context.Context, condition string, key int64, p Page) (list []message.DeliveryView, next string, err error) {
+func (s *Store) deliveriesOf(ctx context.Context, scope access.Scope, condition string, key int64, p Page) (list []message.DeliveryView, next string, err error) {
 	err = s.Read(ctx, func(tx Tx) error {
 		q := s.query()
 		q.where(condition, q.arg(key))
-		list, next, err = s.views(ctx, tx, q, p)
+		list, next, err = s.views(ctx, tx, scope, q, p)
 		return err
 	})
 	return list, next, err
@@ -430,8 +452,8 @@ func (s *Store) deliveriesOf(ctx context.Context, condition string, key int64, p
 // Delivery reads one with its attempts, the oldest first.
 func (s *Store) Delivery(ctx context.Context, scope access.Scope, id message.DeliveryID) (v message.DeliveryView, attempts []message.Attempt, err error) {
 	err = s.Read(ctx, func(tx Tx) error {
-		v, err = scanView(tx.QueryRow(ctx, `SELECT `+viewColumns+viewJoins+` WHERE d.id = $1`, int64(id)))
-		if errors.Is(err, ErrNoRows) || err == nil && !scope.All() {
+		v, err = viewScan(scope)(tx.QueryRow(ctx, `SELECT `+viewColumns+viewJoins(scope)+` WHERE d.id = $1 AND `+notificationScope(scope, "n"), int64(id)))
+		if errors.Is(err, ErrNoRows) {
 			return fmt.Errorf("delivery %s: %w", id, ErrNotFound)
 		}
 		if err != nil {

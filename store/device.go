@@ -19,7 +19,11 @@ const deviceColumns = `d.key, d.id, d.name, d.platform, d.os_version, d.model, d
 	COALESCE(t.provider, ''), COALESCE(t.app, ''), COALESCE(t.environment, ''), COALESCE(t.arrived_at, 0),
 	COALESCE(t.state, ''), COALESCE(t.reason, ''), COALESCE(t.since, 0)`
 
-const deviceTables = `devices d LEFT JOIN users u ON u.key = d.user_key LEFT JOIN push_tokens t ON t.device_key = d.key`
+// deviceTables joins devices with their people and tokens. A person outside of the scope is nobody: the device may be in it
+// by itself.
+func deviceTables(scope access.Scope) string {
+	return `devices d LEFT JOIN users u ON u.key = d.user_key AND ` + userScope(scope, "u") + ` LEFT JOIN push_tokens t ON t.device_key = d.key`
+}
 
 // deviceRow is where a device's columns are scanned into.
 type deviceRow struct {
@@ -73,7 +77,7 @@ func (s *Store) Device(ctx context.Context, scope access.Scope, id fleet.DeviceI
 
 // devices reads devices with their groups and what is known of their tokens. what follows WHERE.
 func (s *Store) devices(ctx context.Context, tx Tx, scope access.Scope, what string, args ...any) ([]fleet.Device, error) {
-	rows, err := tx.Query(ctx, `SELECT `+deviceColumns+` FROM `+deviceTables+` WHERE `+what, args...)
+	rows, err := tx.Query(ctx, `SELECT `+deviceColumns+` FROM `+deviceTables(scope)+` WHERE `+what, args...)
 	list, err := all(rows, err, scanDevice)
 	if err != nil {
 		return nil, fmt.Errorf("reading devices: %w", err)
@@ -151,7 +155,7 @@ func (s *Store) deviceQuery(ctx context.Context, tx Tx, scope access.Scope, f fl
 	if err != nil {
 		return nil, err
 	}
-	for _, cond := range q.filter("d", f, groups) {
+	for _, cond := range q.filter(scope, "d", f, groups) {
 		q.where("%s", cond)
 	}
 	return q, nil
@@ -159,11 +163,11 @@ func (s *Store) deviceQuery(ctx context.Context, tx Tx, scope access.Scope, f fl
 
 // PutDevice creates or replaces a device. Its user must exist; groups whose name is new are created. A Push that is nil
 // or without a token keeps the token that is there (see fleet.PushToken).
-func (s *Store) PutDevice(ctx context.Context, scope access.Scope, d fleet.Device) (created bool, err error) {
+func (s *Store) PutDevice(ctx context.Context, scope access.Scope, d fleet.Device, entries ...access.Entry) (created bool, err error) {
 	if err := fleet.Refuse(d.Check()); err != nil {
 		return false, err
 	}
-	err = s.writeTokens(ctx, func(tx Tx) error {
+	err = s.writeTokens(ctx, entries, func(tx Tx) error {
 		keys, err := s.findKeys(ctx, tx, "devices", "id", []string{string(d.ID)})
 		if err != nil {
 			return err
@@ -197,8 +201,8 @@ func (s *Store) mayKeepToken(ctx context.Context, tx Tx, d fleet.Device, key int
 }
 
 // DeleteDevice deletes a device and its token.
-func (s *Store) DeleteDevice(ctx context.Context, scope access.Scope, id fleet.DeviceID) error {
-	return s.Write(ctx, func(tx Tx) error {
+func (s *Store) DeleteDevice(ctx context.Context, scope access.Scope, id fleet.DeviceID, entries ...access.Entry) error {
+	return s.WriteAudited(ctx, entries, func(tx Tx) error {
 		return deleted(tx.Exec(ctx, `DELETE FROM devices AS d WHERE d.id = $1 AND `+deviceScope(scope, "d"), string(id)))
 	})
 }

@@ -65,11 +65,11 @@ func (s *Store) CountGroups(ctx context.Context, scope access.Scope) (n int64, e
 }
 
 // PutGroup creates or replaces a group; its members stay. ErrConflict: another group has the name.
-func (s *Store) PutGroup(ctx context.Context, scope access.Scope, g fleet.Group) (created bool, err error) {
+func (s *Store) PutGroup(ctx context.Context, scope access.Scope, g fleet.Group, entries ...access.Entry) (created bool, err error) {
 	if err := fleet.Refuse(g.Check()); err != nil {
 		return false, err
 	}
-	err = s.Write(ctx, func(tx Tx) error {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		n, err := tx.Exec(ctx, `UPDATE fleet_groups AS g SET name = $2, description = $3 WHERE g.id = $1 AND `+groupScope(scope, "g"),
 			string(g.ID), g.Name, g.Description)
 		if err != nil || n > 0 {
@@ -89,8 +89,8 @@ func (s *Store) PutGroup(ctx context.Context, scope access.Scope, g fleet.Group)
 }
 
 // DeleteGroup deletes a group, not its members.
-func (s *Store) DeleteGroup(ctx context.Context, scope access.Scope, id fleet.GroupID) error {
-	return s.Write(ctx, func(tx Tx) error {
+func (s *Store) DeleteGroup(ctx context.Context, scope access.Scope, id fleet.GroupID, entries ...access.Entry) error {
+	return s.WriteAudited(ctx, entries, func(tx Tx) error {
 		return deleted(tx.Exec(ctx, `DELETE FROM fleet_groups AS g WHERE g.id = $1 AND `+groupScope(scope, "g"), string(id)))
 	})
 }

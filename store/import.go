@@ -16,7 +16,7 @@ import (
 // dry is nil to store; else nothing is, and dry remembers between calls the people who would have been.
 func (s *Store) ImportRows(ctx context.Context, scope access.Scope, rows []fleet.ImportRow, dry map[fleet.UserID]fleet.User) ([]fleet.Effect, error) {
 	var effects []fleet.Effect
-	do := s.writeTokens
+	do := func(ctx context.Context, do func(Tx) error) error { return s.writeTokens(ctx, nil, do) }
 	if dry != nil {
 		do = s.Read
 	}
@@ -203,7 +203,7 @@ func (s *Store) PutFleet(ctx context.Context, users []fleet.User, devices []flee
 			return fmt.Errorf("device %s: %w", d.ID, err)
 		}
 	}
-	return s.writeTokens(ctx, func(tx Tx) error {
+	return s.writeTokens(ctx, nil, func(tx Tx) error {
 		if _, err := s.saveUsers(ctx, tx, access.Everything, users); err != nil {
 			return err
 		}

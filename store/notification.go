@@ -14,13 +14,13 @@ import (
 	"heliograph/message"
 )
 
-const notificationColumns = `key, id, state, audience, content, template, template_id, requested_by, lane, created_at, send_at, started_at, retried_at, finished_at, expires_in`
+const notificationColumns = `key, id, state, audience, content, template, template_id, limited, requested_by, lane, created_at, send_at, started_at, retried_at, finished_at, expires_in`
 
 // PutNotification stores a new notification with its first jobs, and the answer to the request when it may come again.
 // replayed means that an equal request was faster, and nothing was stored. ErrOtherBody when its key came with another.
-func (s *Store) PutNotification(ctx context.Context, n message.Notification, jobs func(key int64) []courier.Job, once *intake.Idempotency) (stored message.Notification, replayed bool, err error) {
+func (s *Store) PutNotification(ctx context.Context, n message.Notification, jobs func(key int64) []courier.Job, once *intake.Idempotency, entries ...access.Entry) (stored message.Notification, replayed bool, err error) {
 	for range 2 { // of two equal requests at the same moment the slower one finds the other's answer
-		err = s.Write(ctx, func(tx Tx) error {
+		err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 			if stored, err = s.putNotification(ctx, tx, n, jobs); err != nil || once == nil {
 				return err
 			}
@@ -54,12 +54,17 @@ func (s *Store) putNotification(ctx context.Context, tx Tx, n message.Notificati
 	}
 	n.CreatedAt, n.Counts = at(ms(s.now())), message.Counts{}
 	err = tx.QueryRow(ctx, `
-		INSERT INTO notifications (id, state, audience, content, template, template_id, requested_by, lane, created_at, send_at, expires_in)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING key`,
+		INSERT INTO notifications (id, state, audience, content, template, template_id, requested_by, lane, created_at, send_at, expires_in, limited)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING key`,
 		string(n.ID), string(n.State), string(audience), string(content), n.Template, n.TemplateID, n.RequestedBy, n.Lane,
-		ms(n.CreatedAt), ms(n.SendAt), n.ExpiresIn.Milliseconds()).Scan(&n.Key)
+		ms(n.CreatedAt), ms(n.SendAt), n.ExpiresIn.Milliseconds(), n.Limited).Scan(&n.Key)
 	if err != nil {
 		return n, err
+	}
+	for _, group := range n.Groups {
+		if _, err := tx.Exec(ctx, `INSERT INTO notification_groups (notification, group_key) VALUES ($1, $2)`, n.Key, group); err != nil {
+			return n, err
+		}
 	}
 	return n, s.jobs.Insert(ctx, tx, jobs(n.Key)...)
 }
@@ -67,7 +72,7 @@ func (s *Store) putNotification(ctx context.Context, tx Tx, n message.Notificati
 func scanNotification(r Row) (n message.Notification, err error) {
 	var audience, content []byte
 	var created, sendAt, started, retried, finished, expires int64
-	err = r.Scan(&n.Key, &n.ID, &n.State, &audience, &content, &n.Template, &n.TemplateID, &n.RequestedBy, &n.Lane, &created, &sendAt, &started, &retried, &finished, &expires)
+	err = r.Scan(&n.Key, &n.ID, &n.State, &audience, &content, &n.Template, &n.TemplateID, &n.Limited, &n.RequestedBy, &n.Lane, &created, &sendAt, &started, &retried, &finished, &expires)
 	if err != nil {
 		return n, err
 	}
@@ -76,7 +81,32 @@ func scanNotification(r Row) (n message.Notification, err error) {
 	return n, errors.Join(json.Unmarshal(audience, &n.Audience), json.Unmarshal(content, &n.Content))
 }
 
-// Notification reads one with its counts. A role limited to groups sees none in this version: see ListNotifications.
+// notificationScope is what somebody sees of notifications: one that was sent by a role limited to groups is seen by those
+// whose groups are at least these, and by those who are not limited; any other by the latter alone. So whoever sees one
+// sees all of it, and its counts are whole.
+func notificationScope(scope access.Scope, n string) string {
+	switch {
+	case scope.All():
+		return "TRUE"
+	case len(scope.Groups()) == 0:
+		return "FALSE"
+	}
+	return fmt.Sprintf(`(%[1]s.limited AND EXISTS (SELECT 1 FROM notification_groups g WHERE g.notification = %[1]s.key)
+		AND NOT EXISTS (SELECT 1 FROM notification_groups g WHERE g.notification = %[1]s.key AND g.group_key NOT IN (%[2]s)))`,
+		n, numbers(scope.Groups()))
+}
+
+// withGroups reads the groups that a notification must not leave.
+func withGroups(ctx context.Context, tx Tx, n message.Notification, err error) (message.Notification, error) {
+	if err != nil || !n.Limited {
+		return n, err
+	}
+	rows, err := tx.Query(ctx, `SELECT group_key FROM notification_groups WHERE notification = $1 ORDER BY group_key`, n.Key)
+	n.Groups, err = all(rows, err, one[int64])
+	return n, err
+}
+
+// Notification reads one with its counts.
 func (s *Store) Notification(ctx context.Context, scope access.Scope, id message.NotificationID) (n message.Notification, err error) {
 	err = s.Read(ctx, func(tx Tx) error {
 		n, err = findNotification(ctx, tx, scope, id)
@@ -91,10 +121,7 @@ func (s *Store) Notification(ctx context.Context, scope access.Scope, id message
 }
 
 func findNotification(ctx context.Context, tx Tx, scope access.Scope, id message.NotificationID) (message.Notification, error) {
-	if !scope.All() {
-		return message.Notification{}, fmt.Errorf("notification %s: %w", id, ErrNotFound)
-	}
-	n, err := scanNotification(tx.QueryRow(ctx, `SELECT `+notificationColumns+` FROM notifications WHERE id = $1`, string(id)))
+	n, err := scanNotification(tx.QueryRow(ctx, `SELECT `+notificationColumns+` FROM notifications n WHERE id = $1 AND `+notificationScope(scope, "n"), string(id)))
 	if errors.Is(err, ErrNoRows) {
 		return n, fmt.Errorf("notification %s: %w", id, ErrNotFound)
 	}
@@ -105,6 +132,7 @@ func findNotification(ctx context.Context, tx Tx, scope access.Scope, id message
 func (s *Store) NotificationByKey(ctx context.Context, key int64) (n message.Notification, err error) {
 	err = s.Read(ctx, func(tx Tx) error {
 		n, err = scanNotification(tx.QueryRow(ctx, `SELECT `+notificationColumns+` FROM notifications WHERE key = $1`, key))
+		n, err = withGroups(ctx, tx, n, err)
 		return err
 	})
 	return n, err
@@ -187,10 +215,8 @@ type NotificationFilter struct {
 
 // ListNotifications lists notifications with their counts, newest first.
 func (s *Store) ListNotifications(ctx context.Context, scope access.Scope, f NotificationFilter, p Page) (list []message.Notification, next string, err error) {
-	if !scope.All() {
-		return nil, "", nil
-	}
 	q := s.query()
+	q.where("%s", notificationScope(scope, "n"))
 	if f.Running {
 		q.where("state IN ('scheduled', 'expanding', 'sending')")
 	}
@@ -206,7 +232,7 @@ func (s *Store) ListNotifications(ctx context.Context, scope access.Scope, f Not
 		return nil, "", err
 	}
 	err = s.Read(ctx, func(tx Tx) error {
-		rows, err := tx.Query(ctx, `SELECT `+notificationColumns+` FROM notifications WHERE `+q.clause()+tail, q.args...)
+		rows, err := tx.Query(ctx, `SELECT `+notificationColumns+` FROM notifications n WHERE `+q.clause()+tail, q.args...)
 		if list, err = all(rows, err, scanNotification); err != nil {
 			return err
 		}
@@ -244,14 +270,15 @@ func (s *Store) Begin(ctx context.Context, key int64) (n message.Notification, m
 			return err
 		}
 		n, err = scanNotification(tx.QueryRow(ctx, `SELECT `+notificationColumns+` FROM notifications WHERE key = $1`, key))
+		n, err = withGroups(ctx, tx, n, err)
 		return err
 	})
 	return n, maxDevice, maxUser, err
 }
 
 // CancelNotification stops what has not left. ErrConflict when it is done already.
-func (s *Store) CancelNotification(ctx context.Context, scope access.Scope, id message.NotificationID) error {
-	return s.Write(ctx, func(tx Tx) error {
+func (s *Store) CancelNotification(ctx context.Context, scope access.Scope, id message.NotificationID, entries ...access.Entry) error {
+	return s.WriteAudited(ctx, entries, func(tx Tx) error {
 		n, err := findNotification(ctx, tx, scope, id)
 		if err != nil {
 			return err
@@ -272,8 +299,8 @@ func (s *Store) CancelNotification(ctx context.Context, scope access.Scope, id m
 }
 
 // RetryNotification queues what failed or is unknown again, and returns how many deliveries that are.
-func (s *Store) RetryNotification(ctx context.Context, scope access.Scope, id message.NotificationID, states []message.State, c message.Channel) (count int64, err error) {
-	err = s.Write(ctx, func(tx Tx) error {
+func (s *Store) RetryNotification(ctx context.Context, scope access.Scope, id message.NotificationID, states []message.State, c message.Channel, entries ...access.Entry) (count int64, err error) {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		n, err := findNotification(ctx, tx, scope, id)
 		if err != nil {
 			return err

@@ -106,7 +106,7 @@ func (c *audience) countDevices(ctx context.Context, tx Tx, r *fleet.Reach, lost
 		SELECT COUNT(*),
 			COUNT(CASE WHEN t.state = 'live' THEN 1 END),
 			COUNT(CASE WHEN COALESCE(t.state, '') <> 'live' AND d.phone_number = '' AND COALESCE(u.mail, '') = '' AND COALESCE(u.mobile, '') = '' THEN 1 END)
-		FROM `+deviceTables+` WHERE `+c.device, c.args...).Scan(&r.Devices, &r.Push, lost)
+		FROM `+deviceTables(c.scope)+` WHERE `+c.device, c.args...).Scan(&r.Devices, &r.Push, lost)
 }
 
 func (c *audience) countPeople(ctx context.Context, tx Tx, r *fleet.Reach, lost *int64) error {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"heliograph/access"
 	"heliograph/channel"
 	"heliograph/courier"
 	"heliograph/seal"
@@ -108,14 +109,14 @@ func (s *Store) openSettings(v *channel.Server, sealed []byte) error {
 // PutServer writes a server: a new one when its Key is 0. The first of a kind, app and environment is active by itself;
 // activating one deactivates the others. New settings end a pause: the next message shows whether they are right.
 // ErrConflict when the name is taken.
-func (s *Store) PutServer(ctx context.Context, v channel.Server) (stored channel.Server, err error) {
+func (s *Store) PutServer(ctx context.Context, v channel.Server, entries ...access.Entry) (stored channel.Server, err error) {
 	raw, err := json.Marshal(v.Settings)
 	if err != nil {
 		return v, err
 	}
 	v.Route = v.Settings.Route()
 	sealed := s.keys.Seal(seal.Server, "server:"+v.ID, raw)
-	err = s.Write(ctx, func(tx Tx) error {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		if v.Key == 0 && !v.Active {
 			if v.Active, err = firstOfItsKind(ctx, tx, v); err != nil {
 				return err
@@ -193,8 +194,8 @@ func reviveTokens(ctx context.Context, tx Tx, v channel.Server) error {
 }
 
 // ActivateServer makes a server the one that messages leave by.
-func (s *Store) ActivateServer(ctx context.Context, id string) (v channel.Server, err error) {
-	err = s.Write(ctx, func(tx Tx) error {
+func (s *Store) ActivateServer(ctx context.Context, id string, entries ...access.Entry) (v channel.Server, err error) {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		if v, err = s.server(ctx, tx, id); err != nil {
 			return err
 		}
@@ -211,8 +212,8 @@ func (s *Store) ActivateServer(ctx context.Context, id string) (v channel.Server
 }
 
 // DeleteServer takes a server out of use and forgets its secrets. What still waits for it goes by another of its kind.
-func (s *Store) DeleteServer(ctx context.Context, id string) error {
-	return s.Write(ctx, func(tx Tx) error {
+func (s *Store) DeleteServer(ctx context.Context, id string, entries ...access.Entry) error {
+	return s.WriteAudited(ctx, entries, func(tx Tx) error {
 		n, err := tx.Exec(ctx, `
 			UPDATE servers SET deleted_at = $2, updated_at = $2, active = FALSE, settings = $3, name = name || ' (deleted ' || id || ')',
 				paused_since = 0, paused_until = 0
@@ -231,8 +232,8 @@ func (s *Store) DeleteServer(ctx context.Context, id string) error {
 }
 
 // ProbeNow ends a paused server's waiting: the next look sends one message by it. Nothing happens when it is not paused.
-func (s *Store) ProbeNow(ctx context.Context, id string) (v channel.Server, err error) {
-	err = s.Write(ctx, func(tx Tx) error {
+func (s *Store) ProbeNow(ctx context.Context, id string, entries ...access.Entry) (v channel.Server, err error) {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		if _, err := tx.Exec(ctx, `UPDATE servers SET paused_until = $2 WHERE id = $1 AND paused_since > 0`, id, ms(s.now())); err != nil {
 			return err
 		}

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+
+	"heliograph/access"
 )
 
 func setting(ctx context.Context, tx Tx, name string) (value string, err error) {
@@ -30,6 +32,6 @@ func (s *Store) Setting(ctx context.Context, name string) (value string, err err
 }
 
 // PutSetting changes one of the installation's settings.
-func (s *Store) PutSetting(ctx context.Context, name, value string) error {
-	return s.Write(ctx, func(tx Tx) error { return putSetting(ctx, tx, name, value) })
+func (s *Store) PutSetting(ctx context.Context, name, value string, entries ...access.Entry) error {
+	return s.WriteAudited(ctx, entries, func(tx Tx) error { return putSetting(ctx, tx, name, value) })
 }

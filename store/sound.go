@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"heliograph/access"
 	"heliograph/template"
 )
 
@@ -37,8 +38,8 @@ func (s *Store) Sound(ctx context.Context, id string) (v template.Sound, err err
 }
 
 // AddSound stores a new sound. ErrConflict when the name is in the list already.
-func (s *Store) AddSound(ctx context.Context, v template.Sound) (stored template.Sound, err error) {
-	err = s.Write(ctx, func(tx Tx) error {
+func (s *Store) AddSound(ctx context.Context, v template.Sound, entries ...access.Entry) (stored template.Sound, err error) {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		if _, err := tx.Exec(ctx, `INSERT INTO sounds (id, name, created_at) VALUES ($1, $2, $3)`, v.ID, v.Name, ms(s.now())); err != nil {
 			return err
 		}
@@ -49,8 +50,8 @@ func (s *Store) AddSound(ctx context.Context, v template.Sound) (stored template
 }
 
 // RenameSound gives a sound another name, in the templates that use it too.
-func (s *Store) RenameSound(ctx context.Context, id, name string) (stored template.Sound, err error) {
-	err = s.Write(ctx, func(tx Tx) error {
+func (s *Store) RenameSound(ctx context.Context, id, name string, entries ...access.Entry) (stored template.Sound, err error) {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		before, err := findSound(ctx, tx, id)
 		if err != nil {
 			return err
@@ -79,8 +80,8 @@ func (s *Store) RenameSound(ctx context.Context, id, name string) (stored templa
 }
 
 // DeleteSound takes a sound off the list. ErrConflict says which templates use it.
-func (s *Store) DeleteSound(ctx context.Context, id string) error {
-	return s.Write(ctx, func(tx Tx) error {
+func (s *Store) DeleteSound(ctx context.Context, id string, entries ...access.Entry) error {
+	return s.WriteAudited(ctx, entries, func(tx Tx) error {
 		v, err := findSound(ctx, tx, id)
 		if err != nil {
 			return err

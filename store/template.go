@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"heliograph/access"
 	"heliograph/template"
 )
 
@@ -63,12 +64,12 @@ func scanTemplate(r Row) (t template.Template, err error) {
 
 // PutTemplate writes a template: a new one when its Key is 0. ErrConflict when the name is taken, ErrNotFound when it was
 // deleted meanwhile. A predefined one that says what it said when it came counts as unchanged.
-func (s *Store) PutTemplate(ctx context.Context, t template.Template) (stored template.Template, err error) {
+func (s *Store) PutTemplate(ctx context.Context, t template.Template, entries ...access.Entry) (stored template.Template, err error) {
 	body, err := templateBody(t)
 	if err != nil {
 		return t, err
 	}
-	err = s.Write(ctx, func(tx Tx) error {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		if err := s.putTemplate(ctx, tx, t, body); err != nil {
 			return err
 		}
@@ -116,8 +117,8 @@ func templateBody(t template.Template) (any, error) {
 }
 
 // RestoreTemplate gives a predefined template the texts back that it came with. ErrConflict when it is none.
-func (s *Store) RestoreTemplate(ctx context.Context, id string) (t template.Template, err error) {
-	err = s.Write(ctx, func(tx Tx) error {
+func (s *Store) RestoreTemplate(ctx context.Context, id string, entries ...access.Entry) (t template.Template, err error) {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		if t, err = findTemplate(ctx, tx, id); err != nil || t.ID != id {
 			return errors.Join(err, notSame(t.ID, id))
 		}
@@ -173,8 +174,8 @@ func templateUses(ctx context.Context, tx Tx, t template.Template) (uses []templ
 }
 
 // DeleteTemplate forgets a template that somebody added. ErrConflict says that it came with Heliograph, or what uses it.
-func (s *Store) DeleteTemplate(ctx context.Context, id string) error {
-	return s.Write(ctx, func(tx Tx) error {
+func (s *Store) DeleteTemplate(ctx context.Context, id string, entries ...access.Entry) error {
+	return s.WriteAudited(ctx, entries, func(tx Tx) error {
 		t, err := findTemplate(ctx, tx, id)
 		if err != nil || t.ID != id {
 			return errors.Join(err, notSame(t.ID, id))

@@ -32,7 +32,7 @@ func (s *Store) tokenHashes(token string) [][]byte {
 
 // PutPushToken gives a device its address for push. Uploading makes the token live and newly arrived, also when it is
 // the one that the device had. A token that another device had moves. Removed takes the token away.
-func (s *Store) PutPushToken(ctx context.Context, scope access.Scope, id fleet.DeviceID, t fleet.PushToken) error {
+func (s *Store) PutPushToken(ctx context.Context, scope access.Scope, id fleet.DeviceID, t fleet.PushToken, entries ...access.Entry) error {
 	problems := t.Check()
 	if t.Token == "" && !t.Removed {
 		problems = append(problems, fleet.Problem{Field: "push.token", Detail: "is required"})
@@ -40,7 +40,7 @@ func (s *Store) PutPushToken(ctx context.Context, scope access.Scope, id fleet.D
 	if err := fleet.Refuse(problems); err != nil {
 		return err
 	}
-	return s.writeTokens(ctx, func(tx Tx) error {
+	return s.writeTokens(ctx, entries, func(tx Tx) error {
 		var key int64
 		err := tx.QueryRow(ctx, `SELECT d.key FROM devices d WHERE d.id = $1 AND `+deviceScope(scope, "d"), string(id)).Scan(&key)
 		if err != nil {
@@ -52,9 +52,9 @@ func (s *Store) PutPushToken(ctx context.Context, scope access.Scope, id fleet.D
 
 // writeTokens is Write for what may move a token. Two transactions that give the same one to two devices cannot see each
 // other; PostgreSQL then refuses the second, which begins again and finds it.
-func (s *Store) writeTokens(ctx context.Context, do func(Tx) error) (err error) {
+func (s *Store) writeTokens(ctx context.Context, entries []access.Entry, do func(Tx) error) (err error) {
 	for range writeTries {
-		if err = s.Write(ctx, do); !isUnique(err) {
+		if err = s.WriteAudited(ctx, entries, do); !isUnique(err) {
 			return err
 		}
 	}

@@ -159,11 +159,11 @@ func (s *Store) userQuery(ctx context.Context, tx Tx, scope access.Scope, f User
 }
 
 // PutUser creates or replaces a person. Groups whose name is new are created.
-func (s *Store) PutUser(ctx context.Context, scope access.Scope, u fleet.User) (created bool, err error) {
+func (s *Store) PutUser(ctx context.Context, scope access.Scope, u fleet.User, entries ...access.Entry) (created bool, err error) {
 	if err := fleet.Refuse(u.Check()); err != nil {
 		return false, err
 	}
-	err = s.Write(ctx, func(tx Tx) error {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		keys, err := s.findKeys(ctx, tx, "users", "id", []string{string(u.ID)})
 		if err != nil {
 			return err
@@ -190,8 +190,8 @@ func (s *Store) mustSee(ctx context.Context, tx Tx, table, inScope string, key i
 }
 
 // DeleteUser deletes a person. Their devices stay, as nobody's.
-func (s *Store) DeleteUser(ctx context.Context, scope access.Scope, id fleet.UserID) error {
-	return s.Write(ctx, func(tx Tx) error {
+func (s *Store) DeleteUser(ctx context.Context, scope access.Scope, id fleet.UserID, entries ...access.Entry) error {
+	return s.WriteAudited(ctx, entries, func(tx Tx) error {
 		return deleted(tx.Exec(ctx, `DELETE FROM users AS u WHERE u.id = $1 AND `+userScope(scope, "u"), string(id)))
 	})
 }
