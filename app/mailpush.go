@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"syscall"
 
+	"heliograph/channel"
+	"heliograph/intake"
 	"heliograph/mailbox"
 	"heliograph/mailbox/ews"
 	"heliograph/register"
@@ -45,10 +47,35 @@ func (a *App) wireMailPush() {
 	a.mail.registrations = mailbox.NewRegistrations(a.store, a.mail.config, a.store, mailbox.Options{
 		Logger:       a.log.With("part", "mail push"),
 		ServerOf:     mailServerOf,
-		Registration: func() string { return a.registrationOrigin() },
-		Listener:     func() string { return a.listenerOrigin() },
+		Registration: a.registrationOrigin,
+		Listener:     a.listenerOrigin,
 	})
 	a.wireWaker()
+}
+
+// mailOptions is what the door knows of mail push.
+func (a *App) mailOptions() intake.MailOptions {
+	return intake.MailOptions{Config: a.mail.config, Registration: a.registrationOrigin, Listener: a.listenerOrigin}
+}
+
+// mailPeers are the listeners of mail push as others reach them, as far as this process knows.
+func (a *App) mailPeers() (peers []channel.Peer) {
+	for _, one := range []struct {
+		why               channel.Purpose
+		origin, is, asked string
+	}{
+		{channel.ForRegistration, a.registrationOrigin(), a.addr.Registration, a.options.MailPush.ListenRegistration},
+		{channel.ForMailbox, a.listenerOrigin(), a.addr.Listener, a.options.MailPush.ListenMailbox},
+	} {
+		switch {
+		case one.is == "": // another process listens
+		case one.origin != one.is:
+			peers = append(peers, channel.PeersAt(one.why, one.origin)...)
+		default:
+			peers = append(peers, a.listener(one.why, one.is, one.asked)...)
+		}
+	}
+	return peers
 }
 
 // mailServerOf reads which mail server an id of a subscription names.

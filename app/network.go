@@ -22,6 +22,7 @@ func (a *App) own() intake.Own {
 		o.Open = append(o.Open, here...)
 		o.Receipts = channel.PeersAt(channel.ForReceipts, a.origin())
 	}
+	o.Open = append(o.Open, a.mailPeers()...)
 	o.Open = append(o.Open, a.listener(channel.ForMetrics, a.addr.Metrics, a.options.ListenMetrics)...)
 	return o
 }

@@ -86,6 +86,7 @@ func (a *App) wire() error {
 	a.wireMailPush()
 	a.door = intake.New(a.store, intake.Options{
 		Logger: a.log.With("part", "intake"), Providers: all.Providers, Own: a.own, NotFound: store.ErrNotFound,
+		Mail: a.mailOptions(),
 	})
 	return nil
 }

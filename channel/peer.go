@@ -36,10 +36,13 @@ const (
 	ForProxy    Purpose = "proxy"    // the same, from the proxy that others reach
 	ForMetrics  Purpose = "metrics"
 	ForDatabase Purpose = "database"
+
+	ForRegistration Purpose = "registration" // mail apps that want to be woken
+	ForMailbox      Purpose = "mailbox"      // mail servers that say that a mailbox changed
 )
 
 // Purposes lists them all.
-var Purposes = []Purpose{ForMail, ForText, ForPush, ForToken, ForReceipts, ForConsole, ForProxy, ForMetrics, ForDatabase}
+var Purposes = []Purpose{ForMail, ForText, ForPush, ForToken, ForReceipts, ForConsole, ForProxy, ForMetrics, ForDatabase, ForRegistration, ForMailbox}
 
 // Peers are who answers at an endpoint, for one purpose.
 func (e Endpoint) Peers(why Purpose, protocol string, also ...int) []Peer {

@@ -37,11 +37,6 @@ type brakeStore interface {
 	// registration has taken their token meanwhile. It does nothing when the brake is on.
 	Engage(ctx context.Context, b Brake) error
 	Braked(ctx context.Context, app string) (bool, error)
-	// Brakes lists apps by name.
-	Brakes(ctx context.Context) ([]Brake, error)
-	// Release takes the brake off: those that were Held become tombstones when dead is true, and live again when it is not.
-	// The deaths so far count no more. held is how many there were; ErrNoBrake.
-	Release(ctx context.Context, app string, dead bool) (held int64, err error)
 }
 
 // brake reports whether an app is braked after so many deaths. It puts the brake on when they are too many.

@@ -14,10 +14,6 @@ import (
 type AppKeys interface {
 	// UseAppKey finds the key of a secret, and notes that it was used. ErrAppKey when there is none, or it was revoked.
 	UseAppKey(ctx context.Context, secret string) (AppKey, error)
-	CreateAppKey(ctx context.Context, k AppKey) (secret string, made AppKey, err error)
-	AppKey(ctx context.Context, id string) (AppKey, error)
-	AppKeys(ctx context.Context) ([]AppKey, error)
-	RevokeAppKey(ctx context.Context, id string) (AppKey, error)
 }
 
 // authenticate finds the app key of a request, and asks whether it may be used from there.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -268,9 +269,20 @@ type Place struct {
 // Place is the one of this process, as the settings are now.
 func (r *Registrations) Place(ctx context.Context) (Place, error) {
 	s, err := r.config.Settings(ctx)
-	return Place{
-		first(s.RegistrationURL, r.options.Registration), first(s.ListenerURL, r.options.Listener), s.Region, s.StatusFrequencyMinutes,
-	}, err
+	if err != nil {
+		return Place{}, err
+	}
+	place := s.Place(r.options.Registration, r.options.Listener)
+	if place.Listener == "" {
+		return place, errors.New("nobody said where mail servers reach the listener: enter its address in the settings of mail push")
+	}
+	return place, nil
+}
+
+// Place is where a region is reached. registration and listener count for as long as the settings name no others; nil =
+// not known.
+func (s Settings) Place(registration, listener func() string) Place {
+	return Place{first(s.RegistrationURL, registration), first(s.ListenerURL, listener), s.Region, s.StatusFrequencyMinutes}
 }
 
 func first(wanted string, otherwise func() string) string {

@@ -77,6 +77,9 @@ const (
 	Web
 )
 
+// Platforms lists them.
+var Platforms = []Platform{IOS, Android, Web}
+
 var platforms = words[Platform]{IOS: "ios", Android: "android", Web: "web"}
 
 func (p Platform) String() string { return platforms[p] }

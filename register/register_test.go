@@ -50,7 +50,7 @@ func newDesk(t *testing.T) *desk {
 		ServerOf:     func(mailbox.Source, string) string { return "exchange.example.com" },
 	})
 	d.handler = New(d.devices, Options{Logger: log, Now: clock})
-	d.key, _, err = d.store.CreateAppKey(t.Context(), mailbox.AppKey{Name: "phones"})
+	d.key, _, err = d.store.CreateAppKey(t.Context(), mailbox.AppKey{Name: "phones"}, nil)
 	d.must(err)
 	return d
 }
@@ -307,7 +307,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	d := newDesk(t)
 	path, secret, _ := d.register(good)
 	other, otherSecret, _ := d.register(strings.Replace(good, "00fc", "00fd", 1))
-	revoked, key, err := d.store.CreateAppKey(t.Context(), mailbox.AppKey{Name: "old"})
+	revoked, key, err := d.store.CreateAppKey(t.Context(), mailbox.AppKey{Name: "old"}, nil)
 	d.must(err)
 	old, oldSecret := "", ""
 	{
@@ -318,11 +318,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 	d.must(err)
 	elsewhere, err := mailbox.NewAppKey{Name: "elsewhere", Networks: []string{"203.0.113.0/24"}}.Check()
 	d.must(err)
-	far, _, err := d.store.CreateAppKey(t.Context(), elsewhere)
+	far, _, err := d.store.CreateAppKey(t.Context(), elsewhere, nil)
 	d.must(err)
 	near, err := mailbox.NewAppKey{Name: "here", Networks: []string{"192.0.2.0/24"}}.Check() // httptest's clients are there
 	d.must(err)
-	here, _, err := d.store.CreateAppKey(t.Context(), near)
+	here, _, err := d.store.CreateAppKey(t.Context(), near, nil)
 	d.must(err)
 
 	tests := []struct {
@@ -379,7 +379,7 @@ func TestGuessing(t *testing.T) {
 // TestRate: an app key is good for a hundred registrations a second, and each key has its own hundred.
 func TestRate(t *testing.T) {
 	d := newDesk(t)
-	second, _, err := d.store.CreateAppKey(t.Context(), mailbox.AppKey{Name: "second"})
+	second, _, err := d.store.CreateAppKey(t.Context(), mailbox.AppKey{Name: "second"}, nil)
 	d.must(err)
 	for range 100 {
 		d.want(422, "POST", "/v1/registrations", d.key, `{}`)

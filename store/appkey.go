@@ -44,7 +44,8 @@ func readNetworks(text string) (list []netip.Prefix, err error) {
 }
 
 // CreateAppKey makes an app key. The secret is returned this once; the database keeps its hash.
-func (s *Store) CreateAppKey(ctx context.Context, k mailbox.AppKey) (secret string, made mailbox.AppKey, err error) {
+// entry says what the audit log gets; nil = nothing.
+func (s *Store) CreateAppKey(ctx context.Context, k mailbox.AppKey, entry func(mailbox.AppKey) access.Entry) (secret string, made mailbox.AppKey, err error) {
 	now := s.now()
 	secret = access.NewSecret(mailbox.AppKeyPrefix)
 	k.ID, k.CreatedAt, k.RevokedAt, k.LastUsedAt = newID(now), at(ms(now)), time.Time{}, time.Time{}
@@ -56,7 +57,11 @@ func (s *Store) CreateAppKey(ctx context.Context, k mailbox.AppKey) (secret stri
 	if err != nil {
 		return "", k, err
 	}
-	err = s.Write(ctx, func(tx Tx) error {
+	var entries []access.Entry
+	if entry != nil {
+		entries = append(entries, entry(k))
+	}
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO app_keys (id, name, secret_hash, networks, mail_networks, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 			k.ID, k.Name, access.HashSecret(secret), networks, mailNetworks, ms(k.CreatedAt))
 		return err
@@ -108,8 +113,8 @@ func (s *Store) AppKeys(ctx context.Context) (list []mailbox.AppKey, err error) 
 }
 
 // RevokeAppKey ends an app key: no device registers with it any more, and those that did stay. Revoking twice is fine.
-func (s *Store) RevokeAppKey(ctx context.Context, id string) (k mailbox.AppKey, err error) {
-	err = s.Write(ctx, func(tx Tx) error {
+func (s *Store) RevokeAppKey(ctx context.Context, id string, entries ...access.Entry) (k mailbox.AppKey, err error) {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		_, err := tx.Exec(ctx, `UPDATE app_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0`, id, ms(s.now()))
 		if err != nil {
 			return err

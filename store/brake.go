@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"heliograph/access"
 	"heliograph/mailbox"
 )
 
@@ -76,8 +77,8 @@ func (s *Store) Brakes(ctx context.Context) (list []mailbox.Brake, err error) {
 
 // Release takes the brake off: those that were held become tombstones when they are dead indeed, and live again when not.
 // mailbox.ErrNoBrake when there is none.
-func (s *Store) Release(ctx context.Context, app string, dead bool) (held int64, err error) {
-	err = s.Write(ctx, func(tx Tx) error {
+func (s *Store) Release(ctx context.Context, app string, dead bool, entries ...access.Entry) (held int64, err error) {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		n, err := tx.Exec(ctx, `DELETE FROM mail_brakes WHERE app = $1`, app)
 		switch {
 		case err != nil:

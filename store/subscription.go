@@ -93,7 +93,7 @@ func (s *Store) putBinding(ctx context.Context, tx Tx, registration int64, b mai
 	set := `handle = ` + q.arg(b.Handle) + `, source = ` + q.arg(int64(b.Source)) + `, folder = ` + q.arg(int64(b.Folder)) +
 		`, id_hash = ` + q.arg(s.SubscriptionHash(b.ID)) + `, server_hash = ` + q.arg(bytesOrNil(s.MailServerHash(b.Server))) +
 		`, frequency_minutes = ` + q.arg(orNil(int64(b.Frequency/time.Minute))) + `, deadline = ` + q.arg(ms(deadline)) +
-		`, lost_at = 0, reminders = 0, next_reminder_at = 0`
+		`, late_at = 0, lost_at = 0, reminders = 0, next_reminder_at = 0`
 	q.where("registration = %s", q.arg(registration))
 	q.where("id_hash IN (%s)", q.each(s.subscriptionHashes(b.ID)))
 	n, err := tx.Exec(ctx, `UPDATE subscriptions SET `+set+` WHERE `+q.clause(), q.args...)

@@ -103,9 +103,9 @@ func (s *Store) revive(ctx context.Context, tx Tx, where string, args ...any) er
 	where = " WHERE r.state = 2 AND " + where
 	for _, statement := range []string{
 		fmt.Sprintf(`
-			INSERT INTO pending_wakes (registration, kind, app, environment, wake, badge, badge_time, since, next_at)
+			INSERT INTO pending_wakes (registration, kind, app, environment, wake, badge, badge_time, badge_subscription, since, next_at)
 			SELECT r.key, CASE r.platform WHEN 1 THEN 'apns' WHEN 2 THEN 'fcm' ELSE 'webpush' END, r.app, r.environment, 2,
-				r.badge, r.badge_time, %d, %d FROM registrations r`, now, now) + where + ` AND r.event_at > 0 ON CONFLICT (registration) DO NOTHING`,
+				r.badge, r.badge_time, r.badge_subscription, r.event_at, %d FROM registrations r`, now) + where + ` AND r.event_at > 0 ON CONFLICT (registration) DO NOTHING`,
 		fmt.Sprintf(`INSERT INTO mail_timeline (registration, at, what) SELECT r.key, %d, %d FROM registrations r`, now, mailbox.HappenedRevived) + where,
 		fmt.Sprintf(`UPDATE registrations AS r SET state = 1, state_reason = '', state_at = %d`, now) + where,
 	} {

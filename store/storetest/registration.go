@@ -414,11 +414,11 @@ func testAppKeys(t *testing.T, open opener) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, made, err := s.CreateAppKey(ctx, asked)
+	secret, made, err := s.CreateAppKey(ctx, asked, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, _, err := s.CreateAppKey(ctx, mailbox.AppKey{Name: "next"})
+	second, _, err := s.CreateAppKey(ctx, mailbox.AppKey{Name: "next"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
