@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"heliograph/channel/all"
 	"heliograph/jobs"
 	"heliograph/store"
 )
@@ -19,7 +20,7 @@ func OpenDatabase(ctx context.Context, d Database) (*store.Store, error) {
 			return nil, fmt.Errorf("there is no database at %s: name its directory with --data, or start heliograph serve first", file)
 		}
 	}
-	s, err := store.Open(ctx, d.url(), store.Options{})
+	s, err := store.Open(ctx, d.url(), store.Options{Providers: all.Providers})
 	if err != nil {
 		return nil, err
 	}

@@ -58,18 +58,27 @@ type CleanUpArgs struct{}
 
 func (CleanUpArgs) Kind() string { return "clean_up" }
 
-// Retention of finished deliveries and of the values in them.
+// RetentionSetting is where it is kept among the installation's settings.
+const RetentionSetting = "retention"
+
 const defaultRetention = 90 * 24 * time.Hour
+
+// Retention is for how long finished deliveries and the values in them are kept, as a setting says; what says nothing
+// means 90 days.
+func Retention(setting string) time.Duration {
+	if set, err := time.ParseDuration(setting); err == nil && set > 0 {
+		return set
+	}
+	return defaultRetention
+}
 
 // CleanUp deletes finished deliveries after their retention, and whatever else has expired, slice by slice.
 func (c *Courier) CleanUp(ctx context.Context, _ CleanUpArgs, running Running) error {
-	keep := defaultRetention
-	if text, err := c.store.Setting(ctx, "retention"); err == nil && text != "" {
-		if set, err := time.ParseDuration(text); err == nil {
-			keep = set
-		}
+	set, err := c.store.Setting(ctx, RetentionSetting)
+	if err != nil {
+		return err
 	}
-	before := c.options.Now().Add(-keep)
+	before := c.options.Now().Add(-Retention(set))
 	for {
 		n, err := c.store.CleanUp(ctx, before, sliceSize)
 		if err != nil {

@@ -41,6 +41,7 @@ type cli struct {
 	Admin   adminCmd   `cmd:"" help:"Make administrators, and let them in again."`
 	Backup  backupCmd  `cmd:"" help:"Write the database into a file, also while it is in use."`
 	Keys    keysCmd    `cmd:"" help:"Look at the keys of the stored secrets, and rotate them."`
+	Doctor  doctorCmd  `cmd:"" help:"Examine an installation, or the way to one, and say what to change."`
 	Token   tokenCmd   `cmd:"" help:"Make tokens that let scripts call the API."`
 	Import  importCmd  `cmd:"" help:"Read devices and people from a CSV or NDJSON file into a running Heliograph."`
 	Send    sendCmd    `cmd:"" help:"Send a notification by a running Heliograph."`
