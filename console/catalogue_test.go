@@ -30,6 +30,7 @@ func families() map[string][]string {
 		"password": spelled(access.PasswordProblems),
 
 		"ownership": spelled(fleet.Ownerships),
+		"platform":  spelled(fleet.Platforms),
 		"op":        spelled(fleet.Ops),
 		"outcome":   spelled(message.States),
 		"why":       spelled(message.Reasons),

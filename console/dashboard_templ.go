@@ -1254,7 +1254,7 @@ func (p dashboardPage) fleet(again bool) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = fleetCard(t(ctx, "dashboard.platforms"), platformParts(p.Fleet), "").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = fleetCard(t(ctx, "dashboard.platforms"), platformParts(ctx, p.Fleet), "").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -243,7 +243,7 @@ type fact struct{ Label, Value string }
 func (p devicePage) facts(ctx context.Context) []fact {
 	d := p.Device
 	return known([]fact{
-		{t(ctx, "device.platform"), joined(" ", d.Platform.Name(), d.OSVersion)},
+		{t(ctx, "device.platform"), joined(" ", platformName(ctx, d.Platform), d.OSVersion)},
 		{t(ctx, "device.model"), d.Model},
 		{t(ctx, "device.ownership"), tf(ctx, "ownership", string(d.Ownership))},
 		{t(ctx, "device.serial"), d.SerialNumber},

@@ -42,7 +42,7 @@ func platformLeaves(ctx context.Context, q deviceQuery, f fleet.Figures) (list [
 	for _, p := range f.Platforms {
 		asked := slices.Contains(q.Filter.Platform, p.Platform)
 		one := leaf{
-			Label: p.Platform.Name(), Picture: platformPicture(p.Platform), N: p.Devices,
+			Label: platformName(ctx, p.Platform), Picture: platformPicture(p.Platform), N: p.Devices,
 			On: asked && q.Filter.OSVersion == nil,
 			Path: q.with(func(f *fleet.Filter) {
 				if f.OSVersion == nil {
@@ -173,7 +173,7 @@ func conditions(ctx context.Context, f fleet.Filter) (list []condition) {
 		add(t(ctx, "chip.search", f.Search), func(f *fleet.Filter) { f.Search = "" })
 	}
 	for _, p := range f.Platform {
-		add(p.Name(), func(f *fleet.Filter) {
+		add(platformName(ctx, p), func(f *fleet.Filter) {
 			f.Platform = toggled(f.Platform, p)
 			if len(f.Platform) == 0 {
 				f.OSVersion = nil

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"golang.org/x/text/language"
@@ -136,7 +137,7 @@ func (e *everyPage) furnishSent() {
 	for _, d := range list {
 		e.deliveries = append(e.deliveries, string(done)+"/deliveries/"+d.ID.String())
 	}
-	later := e.send("when", whenLater, "at", "2099-01-01T10:00", "smtp_subject", "тема", "smtp_message", "текст", "push_message", "текст")
+	later := e.send("when", whenLater, "at", time.Now().UTC().Add(48*time.Hour).Format(localTime), "smtp_subject", "тема", "smtp_message", "текст", "push_message", "текст")
 	e.notifications = []string{string(done), string(later)}
 }
 
@@ -184,10 +185,11 @@ func addQueries(path string) (list []string) {
 	return list
 }
 
-// visit gives look every page: first those that nobody has to sign in for, then all, then what forms answer.
+// visit gives look every page: first those that nobody has to sign in for, then all, then what forms answer: sent empty,
+// with nonsense, and as they are.
 func (e *everyPage) visit(look func(address string, page *element)) {
 	e.Helper()
-	forms := map[string][]string{}
+	forms := map[string]url.Values{}
 	gets := func() {
 		for _, path := range e.of(http.MethodGet) {
 			page := e.ask(http.MethodGet, path, nil)
@@ -196,7 +198,7 @@ func (e *everyPage) visit(look func(address string, page *element)) {
 			}
 			look(path, page)
 			for _, form := range page.find("form") {
-				e.gather(forms, form)
+				gather(forms, form)
 			}
 		}
 	}
@@ -204,13 +206,11 @@ func (e *everyPage) visit(look func(address string, page *element)) {
 	e.full.get("/enter/let-me-in", http.StatusOK)
 	gets()
 	for _, path := range e.of(http.MethodPost) {
-		for _, values := range []url.Values{{}, nonsense(forms[path])} {
+		for _, values := range []url.Values{{}, nonsense(forms[path]), meant(forms[path])} {
 			if page := e.ask(http.MethodPost, path, values); page != nil {
 				look("POST "+path, page)
 			}
-		}
-		if page := e.ask(http.MethodGet, "/settings/about", nil); page != nil {
-			look("after POST "+path, page) // what it said
+			look("after POST "+path, e.ask(http.MethodGet, "/settings", nil)) // what it said
 		}
 	}
 	for _, path := range []string{"/nowhere", "/settings/nowhere"} {
@@ -232,25 +232,62 @@ func (e *everyPage) of(method string) (list []string) {
 	return list
 }
 
-// gather notes the fields of a form by where it goes.
-func (e *everyPage) gather(forms map[string][]string, form *element) {
-	for _, field := range append(append(form.find("input[name]"), form.find("textarea[name]")...), form.find("select[name]")...) {
-		if path := form.attr["action"]; !slices.Contains(forms[path], field.attr["name"]) {
-			forms[path] = append(forms[path], field.attr["name"])
+// gather notes the fields of a form, with what stands in them, by the addresses to which its buttons send it.
+func gather(forms map[string]url.Values, form *element) {
+	targets := []string{form.attr["action"]}
+	for _, button := range append(form.find("button[formaction]"), form.find("button[hx-post]")...) {
+		targets = append(targets, button.attr["formaction"], button.attr["hx-post"])
+	}
+	for _, path := range targets {
+		path, _, _ = strings.Cut(path, "#")
+		if forms[path] == nil {
+			forms[path] = url.Values{}
+		}
+		for _, field := range append(form.find("input[name]"), form.find("button[name]")...) {
+			_, checked := field.attr["checked"]
+			if kind := field.attr["type"]; kind != "checkbox" && kind != "radio" || checked {
+				forms[path].Set(field.attr["name"], field.attr["value"])
+			}
+		}
+		for _, field := range form.find("textarea[name]") {
+			forms[path].Set(field.attr["name"], field.text.String())
+		}
+		for _, field := range form.find("select[name]") {
+			forms[path].Set(field.attr["name"], "")
+			for _, option := range append(field.find("option[value]"), field.find("option[selected]")...) {
+				forms[path].Set(field.attr["name"], option.attr["value"])
+			}
 		}
 	}
 }
 
 // nonsense fills fields with what none of them takes.
-func nonsense(fields []string) url.Values {
+func nonsense(form url.Values) url.Values {
 	values := url.Values{}
-	for _, name := range fields {
-		values.Set(name, "${нет.${} \x01 ;")
+	for name := range form {
+		values.Set(name, "${нет.${} ;")
 	}
 	for name, value := range map[string]string{"push": "on", "smtp": "on", "sms": "on", "to": "filter", "when": "later"} {
 		if values.Has(name) {
 			values.Set(name, value)
 		}
+	}
+	return values
+}
+
+// meant is a form as it stands, with something where it wants to be filled in.
+func meant(form url.Values) url.Values {
+	values := url.Values{}
+	for name, given := range form {
+		values[name] = given
+	}
+	for name, value := range map[string]string{"name": "имя", "host": "mail.example.com", "from_email": "it@example.com", "smtp_subject": "тема", "push_message": "текст"} {
+		if values.Has(name) && values.Get(name) == "" {
+			values.Set(name, value)
+		}
+	}
+	if values.Has("to") && values.Get("to") == "" {
+		values.Set("to", "ada@example.com")
 	}
 	return values
 }
@@ -329,7 +366,7 @@ func isData(e *element, page string) bool {
 var sameEverywhere = strings.Fields(`
 	iOS iPadOS macOS Android Windows UTC GMT TCP SMTP SMS TLS HTTPS HTTP STARTTLS SSL EHLO DNS App Apple Google Firebase Vonage APNs FCM MIT 0BSD BSD Apache-2.0
 	Tabler Icons htmx uPlot Prometheus PostgreSQL Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec
-	Push Services ESMTP AUTH PLAIN LOGIN demo Demo D A b Root CA Example Lab Old a
+	Push Services ESMTP AUTH PLAIN LOGIN demo Demo D A b Root CA Example Lab Old a c apns smtp
 `)
 
 var brackets = regexp.MustCompile(`⟦[^⟦⟧]*⟧`)

@@ -8,13 +8,16 @@ import (
 
 // The fleet's figures as parts of bars.
 
+// platformName is a platform as people write it.
+func platformName(ctx context.Context, p fleet.Platform) string { return tf(ctx, "platform", string(p)) }
+
 var platformColours = map[fleet.Platform]string{
 	fleet.IOS: "a", fleet.IPadOS: "d", fleet.MacOS: "e", fleet.Android: "b", fleet.Windows: "c", fleet.OtherPlatform: "f",
 }
 
-func platformParts(f fleet.Figures) (parts []segment) {
+func platformParts(ctx context.Context, f fleet.Figures) (parts []segment) {
 	for _, p := range f.Platforms {
-		parts = append(parts, segment{platformColours[p.Platform], p.Platform.Name(), p.Devices})
+		parts = append(parts, segment{platformColours[p.Platform], platformName(ctx, p.Platform), p.Devices})
 	}
 	return parts
 }

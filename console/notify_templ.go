@@ -420,7 +420,7 @@ func (p notifyPage) filter() templ.Component {
 			return templ_7745c5c3_Err
 		}
 		for _, f := range p.platforms() {
-			templ_7745c5c3_Err = tick("platform", string(f), f.Name(), contains(p.Filter.Platform, f)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = tick("platform", string(f), platformName(ctx, f), contains(p.Filter.Platform, f)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -103,6 +103,13 @@ var device = map[string]string{
 	"environment.production": "Production",
 	"environment.sandbox":    "Sandbox",
 
+	"platform.ios":     "iOS",
+	"platform.ipados":  "iPadOS",
+	"platform.macos":   "macOS",
+	"platform.android": "Android",
+	"platform.windows": "Windows",
+	"platform.other":   "Other",
+
 	"ownership.corporate": "Corporate",
 	"ownership.byod":      "BYOD",
 	"ownership.unknown":   "Unknown",

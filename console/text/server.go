@@ -182,6 +182,7 @@ var smtpServer = map[string]string{
 }
 
 var pushServer = map[string]string{
+	"server.apns.kind":                   "Apple Push Notification service",
 	"server.apns.about":                  "Create a key in your Apple developer account under Keys, with the Apple Push Notifications service. One key serves all apps of a team and does not expire.",
 	"server.apns.app":                    "Bundle ID",
 	"server.apns.app.help":               "Of your device app, such as com.example.agent.",
@@ -202,6 +203,7 @@ var pushServer = map[string]string{
 	"server.apns.trusted_ca":             "Trusted CA",
 	"server.apns.trusted_ca.help":        "Only for an endpoint of your own: PEM certificates of the authority that signed its certificate.",
 
+	"server.fcm.kind":                    "Firebase Cloud Messaging",
 	"server.fcm.about":                   "In the Firebase console, open Project settings › Service accounts and generate a new private key. Paste the whole JSON file.",
 	"server.fcm.app":                     "App",
 	"server.fcm.app.help":                "The package name of your device app, such as com.example.agent.",
@@ -212,6 +214,7 @@ var pushServer = map[string]string{
 	"server.fcm.trusted_ca":              "Trusted CA",
 	"server.fcm.trusted_ca.help":         "Only for an endpoint of your own: PEM certificates of the authority that signed its certificate.",
 
+	"server.webpush.kind":                   "Web Push",
 	"server.webpush.about":                  "For web apps, and for apps that use UnifiedPush. Devices say which push service reaches them; messages are encrypted for the app alone.",
 	"server.webpush.app":                    "App",
 	"server.webpush.app.help":               "The name of your app in push tokens, such as https://app.example.com.",

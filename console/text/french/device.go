@@ -103,6 +103,13 @@ var device = map[string]string{
 	"environment.production": "Production",
 	"environment.sandbox":    "Bac à sable",
 
+	"platform.ios":     "iOS",
+	"platform.ipados":  "iPadOS",
+	"platform.macos":   "macOS",
+	"platform.android": "Android",
+	"platform.windows": "Windows",
+	"platform.other":   "Autre",
+
 	"ownership.corporate": "Entreprise",
 	"ownership.byod":      "Personnel (BYOD)",
 	"ownership.unknown":   "Inconnue",

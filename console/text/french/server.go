@@ -181,6 +181,7 @@ var smtpServer = map[string]string{
 }
 
 var pushServer = map[string]string{
+	"server.apns.kind":                   "Apple Push Notification service",
 	"server.apns.about":                  "Créez une clé dans votre compte développeur Apple, sous Keys, avec le service Apple Push Notifications. Une clé sert à toutes les apps d’une équipe et n’expire pas.",
 	"server.apns.app":                    "Identifiant de bundle",
 	"server.apns.app.help":               "Celui de votre app, par exemple com.example.agent.",
@@ -201,6 +202,7 @@ var pushServer = map[string]string{
 	"server.apns.trusted_ca":             "Autorité de certification",
 	"server.apns.trusted_ca.help":        "Seulement pour un point d’accès à vous : les certificats PEM de l’autorité qui a signé son certificat.",
 
+	"server.fcm.kind":                    "Firebase Cloud Messaging",
 	"server.fcm.about":                   "Dans la console Firebase, ouvrez Paramètres du projet › Comptes de service et générez une nouvelle clé privée. Collez le fichier JSON en entier.",
 	"server.fcm.app":                     "App",
 	"server.fcm.app.help":                "Le nom de paquet de votre app, par exemple com.example.agent.",
@@ -211,6 +213,7 @@ var pushServer = map[string]string{
 	"server.fcm.trusted_ca":              "Autorité de certification",
 	"server.fcm.trusted_ca.help":         "Seulement pour un point d’accès à vous : les certificats PEM de l’autorité qui a signé son certificat.",
 
+	"server.webpush.kind":                   "Web Push",
 	"server.webpush.about":                  "Pour les apps web, et pour les apps qui utilisent UnifiedPush. Les appareils disent quel service push les joint ; les messages sont chiffrés pour l’app seule.",
 	"server.webpush.app":                    "App",
 	"server.webpush.app.help":               "Le nom de votre app dans les jetons push, par exemple https://app.example.com.",

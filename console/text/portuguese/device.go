@@ -103,6 +103,13 @@ var device = map[string]string{
 	"environment.production": "Produção",
 	"environment.sandbox":    "Sandbox",
 
+	"platform.ios":     "iOS",
+	"platform.ipados":  "iPadOS",
+	"platform.macos":   "macOS",
+	"platform.android": "Android",
+	"platform.windows": "Windows",
+	"platform.other":   "Outra",
+
 	"ownership.corporate": "Da empresa",
 	"ownership.byod":      "Pessoal (BYOD)",
 	"ownership.unknown":   "Desconhecida",

@@ -181,6 +181,7 @@ var smtpServer = map[string]string{
 }
 
 var pushServer = map[string]string{
+	"server.apns.kind":                   "Apple Push Notification service",
 	"server.apns.about":                  "Crie uma chave na sua conta de programador da Apple, em Keys, com o serviço Apple Push Notifications. Uma chave serve todas as apps de uma equipa e não expira.",
 	"server.apns.app":                    "Identificador do bundle",
 	"server.apns.app.help":               "O da sua app, por exemplo com.example.agent.",
@@ -201,6 +202,7 @@ var pushServer = map[string]string{
 	"server.apns.trusted_ca":             "Autoridade de certificação",
 	"server.apns.trusted_ca.help":        "Só para um ponto de acesso seu: os certificados PEM da autoridade que assinou o certificado dele.",
 
+	"server.fcm.kind":                    "Firebase Cloud Messaging",
 	"server.fcm.about":                   "Na consola do Firebase, abra Definições do projeto › Contas de serviço e gere uma nova chave privada. Cole o ficheiro JSON inteiro.",
 	"server.fcm.app":                     "App",
 	"server.fcm.app.help":                "O nome do pacote da sua app, por exemplo com.example.agent.",
@@ -211,6 +213,7 @@ var pushServer = map[string]string{
 	"server.fcm.trusted_ca":              "Autoridade de certificação",
 	"server.fcm.trusted_ca.help":         "Só para um ponto de acesso seu: os certificados PEM da autoridade que assinou o certificado dele.",
 
+	"server.webpush.kind":                   "Web Push",
 	"server.webpush.about":                  "Para apps web, e para apps que usam UnifiedPush. Os dispositivos dizem que serviço push os alcança; as mensagens são cifradas só para a app.",
 	"server.webpush.app":                    "App",
 	"server.webpush.app.help":               "O nome da sua app nos tokens push, por exemplo https://app.example.com.",
