@@ -103,6 +103,8 @@ var actionProperties = [][2]string{
 	{"name", "name of the automated action"},
 	{"trigger", "what triggered it"},
 	{"deadline", "when its effect comes into force"},
+	{"property", "name of the property that triggered it"},
+	{"value", "what that property was"},
 }
 
 var reasons = [][2]string{
@@ -123,5 +125,9 @@ var serverProperties = [][2]string{
 }
 
 var organizationProperties = [][2]string{
-	{"administrators", "mail addresses of the administrators who receive alerts"},
+	{"name", "name of the organisation"},
+	{"helpdesk", "whom people ask, such as “Service Desk”"},
+	{"mail", "mail address of the help desk"},
+	{"phone", "telephone number of the help desk"},
+	{"administrators", "administrators who receive alerts: their mail addresses, and in a text message their numbers"},
 }

@@ -4,7 +4,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"sync"
 )
@@ -12,7 +11,7 @@ import (
 // The predefined texts: predefined/LANGUAGE/TYPE.txt. A file has a section for each text, [subject], [mail], [push] and
 // [sms], as people read it: nothing has to be escaped but macros.
 //
-//go:embed predefined
+//go:embed predefined/*/*.txt
 var predefinedFiles embed.FS
 
 // Languages of the predefined texts. The first stands in the templates themselves, the others are their variants.
@@ -27,9 +26,6 @@ var predefined = sync.OnceValue(func() map[TypeKey]Body {
 			continue
 		}
 		body, err := t.readPredefined()
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
 		if err != nil {
 			panic("template: " + err.Error())
 		}

@@ -31,7 +31,6 @@ var samples = map[macro.Slot]string{
 	"outofcompliance.reason(smg_block)":                     "not compliant",
 	"credential.name":                                       "APNs certificate of Secure Mail",
 	"credential.expires":                                    "2026-11-30T17:00:00Z",
-	"credential.days":                                       "30",
 	"server.name":                                           "Mail relay",
 	"server.error":                                          "Could not connect to mail.example.com: connection refused",
 }
