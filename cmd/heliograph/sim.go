@@ -37,6 +37,17 @@ Examples:
     heliograph sim exchange --ready-file exchange.json --time-scale 60 --trust-ca listener-ca.pem`
 }
 
+// maxScale keeps a minute of the simulators above what a clock can tell apart.
+const maxScale = 1_000_000
+
+// Validate is called by kong.
+func (c *simCmd) Validate() error {
+	if !(c.TimeScale > 0 && c.TimeScale <= maxScale) { // also NaN
+		return fmt.Errorf("--time-scale must be above 0 and at most %d", maxScale)
+	}
+	return nil
+}
+
 // simStop bounds the stop of the simulators; connections are cut off anyway.
 const simStop = 5 * time.Second
 

@@ -1,6 +1,9 @@
 package ews
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // scan reads what servers really send: elements with plain ASCII names, attributes and texts of ASCII without references.
 // False = there is something else in it, well-formed or not; d is then half filled and fallback decides. What scan accepts,
@@ -123,15 +126,37 @@ func (s *scanner) content() bool {
 	return true
 }
 
-// plain is how many bytes there are before end, or before one that may not stand in a text as it is.
+// plain is how many bytes there are before end, or before one that may not stand in a text as it is. Ids are most of a body,
+// so eight bytes are looked at in one go.
 func plain(text []byte, end byte) int {
-	for i, c := range text {
-		if c == end || classes[c]&inText == 0 {
+	i := 0
+	for ; i+8 <= len(text) && ordinary(binary.LittleEndian.Uint64(text[i:]), uint64(end)*ones); i += 8 {
+	}
+	for ; i < len(text); i++ {
+		if c := text[i]; c == end || classes[c]&inText == 0 {
 			return i
 		}
 	}
 	return len(text)
 }
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// ordinary reports whether eight bytes are ASCII from the space on, without '<', '&', '>' and the byte of ends. It may say no
+// to such eight, never yes to others.
+func ordinary(word, ends uint64) bool {
+	strange := word | below(word, 0x20) | zero(word^ones*'<') | zero(word^ones*'>') | zero(word^ones*'&') | zero(word^ends)
+	return strange&highs == 0
+}
+
+// zero has the high bit of each byte that is 0, and perhaps of others above one.
+func zero(word uint64) uint64 { return (word - ones) &^ word }
+
+// below has the high bit of each byte that is less than n, and perhaps of others above one; n is at most 0x80.
+func below(word, n uint64) uint64 { return (word - ones*n) &^ word }
 
 // closing reports whether an end tag is next.
 func (s *scanner) closing() bool { return s.at+1 < len(s.text) && s.text[s.at+1] == '/' }
