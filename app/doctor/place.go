@@ -26,6 +26,8 @@ type Place struct {
 	URL      string // its origin
 	Listener bool   // mail servers post events there
 	CA       []byte // certificates in PEM to trust besides the system's; nil = none
+
+	proxy func(*http.Request) (*url.URL, error) // nil = as the environment says
 }
 
 // clockOff is how far two clocks may be apart before somebody minds: provider tokens and sign-in codes do.
@@ -44,6 +46,10 @@ func reach(ctx context.Context, b *book, p Place) {
 	u, err := url.Parse(p.URL)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		b.fail(p.Name+" address", "is not an address such as https://"+p.Name+".example.com", "Correct it.")
+		return
+	}
+	if p.byWay() != nil { // it resolves names and connects, and this machine may be able to do neither
+		answers(ctx, b, p)
 		return
 	}
 	address := net.JoinHostPort(u.Hostname(), portOf(u))
@@ -92,14 +98,7 @@ func connect(ctx context.Context, b *book, p Place, address string) bool {
 	began := time.Now()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
-		advice := "Check that it runs, and that every firewall between lets this machine through to " + address + "."
-		if proxyOf(p.URL) != nil {
-			advice += " A proxy is configured here, so that only it may be let through: the next line shows that way."
-			b.warn(p.Name+" connection", "not directly: "+plain(err), advice)
-			answers(ctx, b, p)
-			return false
-		}
-		b.fail(p.Name+" connection", plain(err), advice)
+		b.fail(p.Name+" connection", plain(err), "Check that it runs, and that every firewall between lets this machine through to "+address+".")
 		return false
 	}
 	conn.Close() //nolint:errcheck // nothing was written
@@ -222,7 +221,7 @@ func answers(ctx context.Context, b *book, p Place) {
 }
 
 func (p Place) client() (*http.Client, func()) {
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: p.roots()}, ForceAttemptHTTP2: true}
+	transport := &http.Transport{Proxy: http.ProxyURL(p.byWay()), TLSClientConfig: &tls.Config{RootCAs: p.roots()}, ForceAttemptHTTP2: true}
 	client := &http.Client{Transport: transport, Timeout: Patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return client, transport.CloseIdleConnections
 }
@@ -264,7 +263,12 @@ const notification = `<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s=
 func post(ctx context.Context, b *book, client *http.Client, p Place) {
 	random := make([]byte, 16)
 	rand.Read(random) //nolint:errcheck // never fails (crypto/rand)
-	status, header, _, err := fetch(ctx, client, http.MethodPost, p.URL+"/ews/"+base64.RawURLEncoding.EncodeToString(random), []byte(notification))
+	address := p.URL + "/ews/" + base64.RawURLEncoding.EncodeToString(random)
+	if status, _, _, err := fetch(ctx, client, http.MethodGet, address, nil); err == nil && status == http.StatusNotFound {
+		b.fail(p.Name+" events", "another listener of Heliograph answers there, and not the one for mail servers", "Lead this name and port to the address of serve --listen-mailbox.")
+		return
+	}
+	status, header, _, err := fetch(ctx, client, http.MethodPost, address, []byte(notification))
 	switch {
 	case err != nil:
 		b.fail(p.Name+" events", "an event could not be posted: "+plain(err), "Let POST requests with bodies up to 256 KiB through.")
@@ -292,13 +296,17 @@ func clock(b *book, p Place, header http.Header) {
 	}
 }
 
-// proxyOf is the proxy that this process would use for an address; nil = none.
-func proxyOf(address string) *url.URL {
-	r, err := http.NewRequest(http.MethodGet, address, http.NoBody)
+// byWay is the proxy that calls to the place go by; nil = none.
+func (p Place) byWay() *url.URL {
+	r, err := http.NewRequest(http.MethodGet, p.URL, http.NoBody)
 	if err != nil {
 		return nil
 	}
-	proxy, err := http.ProxyFromEnvironment(r)
+	ask := p.proxy
+	if ask == nil {
+		ask = http.ProxyFromEnvironment
+	}
+	proxy, err := ask(r)
 	if err != nil {
 		return nil
 	}
@@ -308,7 +316,7 @@ func proxyOf(address string) *url.URL {
 // proxies says which way calls go, where the environment names a proxy.
 func proxies(b *book, places []Place) {
 	for _, p := range places {
-		if proxy := proxyOf(p.URL); proxy != nil {
+		if proxy := p.byWay(); proxy != nil {
 			b.warn(p.Name+" proxy", "calls go by the proxy "+proxy.Host, "Exchange does not read these variables: its own proxy is defaultProxy in web.config of Exchange Web Services; put "+p.URL+" into the bypass list of both if it is to be called directly.")
 		}
 	}
