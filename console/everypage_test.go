@@ -1,11 +1,14 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,10 +16,12 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/chromedp/chromedp"
 	"golang.org/x/text/language"
 
 	"heliograph/console/text"
 	"heliograph/fleet"
+	"heliograph/internal/browsertest"
 	"heliograph/message"
 )
 
@@ -71,30 +76,39 @@ type everyPage struct {
 	deliveries    []string
 }
 
-// newEveryPage furnishes a console in one language.
+// newEveryPage furnishes a console that speaks one language.
 func newEveryPage(t *testing.T, c *text.Catalogue) *everyPage {
 	e := &everyPage{house: newHouse(t)}
 	e.furnishFleet()
 	e.furnishSent()
-	e.full = newFixture(t, func(o *Options) {
-		o.Fleet, o.Sent, o.Sender, o.Languages = e.store, e.store, e.door, []*text.Catalogue{c}
-	})
-	furnish(e.full)
-	furnishNetwork(e.full)
-	furnishExpiry(e.full)
-	e.full.addServer("sms", "sms", map[string]any{"key": "k"}).ID = "sms"
-	e.full.addServer("webpush", "webpush", map[string]any{"app": "https://app.example.com"}).ID = "webpush"
-	e.foreign()
+	return e.in(c)
+}
+
+// in is the same things in a console of another language.
+func (e *everyPage) in(c *text.Catalogue) *everyPage {
+	other := *e
+	other.full = e.console(c)
+	furnish(other.full)
+	furnishNetwork(other.full)
+	furnishExpiry(other.full)
+	other.full.addServer("sms", "sms", map[string]any{"key": "k"}).ID = "sms"
+	other.full.addServer("webpush", "webpush", map[string]any{"app": "https://app.example.com"}).ID = "webpush"
+	other.foreign()
+	return &other
+}
+
+// newEmptyPage is a console in one language with nothing in it.
+func newEmptyPage(t *testing.T, c *text.Catalogue) *everyPage {
+	e := &everyPage{house: newHouse(t)}
+	e.full = e.console(c)
 	return e
 }
 
-// empty is a console in one language with nothing in it.
-func newEmptyPage(t *testing.T, c *text.Catalogue) *everyPage {
-	e := &everyPage{house: newHouse(t)}
-	e.full = newFixture(t, func(o *Options) {
+// console is one over the house, with fakes for what the house has not.
+func (e *everyPage) console(c *text.Catalogue) *fixture {
+	return newFixture(e.T, func(o *Options) {
 		o.Fleet, o.Sent, o.Sender, o.Languages = e.store, e.store, e.door, []*text.Catalogue{c}
 	})
-	return e
 }
 
 // foreign gives everything that people named names that are neither in English nor in another language of the console.
@@ -425,5 +439,100 @@ func TestEveryWordComesFromTheCatalogue(t *testing.T) {
 			t.Error(name, seen[left])
 		}
 		t.Logf("%s: %d pages", name, pages)
+	}
+}
+
+// english are words that tell English from French and Portuguese.
+var english = strings.Fields("the of and is are with not this that from was were been have has must will be your you it its to by or an")
+
+// allowed are those of them that another language has too.
+var allowed = map[string][]string{"fr": {"or", "an"}, "pt": {}}
+
+// The console has no English left in another language. The brackets show that all comes from the catalogue, and its own
+// tests that it is translated; this is what somebody sees who looks at the pages.
+func TestNoEnglishIsLeft(t *testing.T) {
+	e := newEveryPage(t, text.French)
+	for _, c := range []*text.Catalogue{text.French, text.Portuguese} {
+		tag := c.Tag.String()
+		e = e.in(c)
+		seen := map[string]bool{}
+		e.visit(func(address string, page *element) {
+			for _, html := range page.find("html") {
+				if html.attr["lang"] != tag {
+					t.Fatalf("%s is in %q", address, html.attr["lang"])
+				}
+			}
+			shown(page, tag, func(words string) {
+				for _, word := range strings.FieldsFunc(strings.ToLower(words), func(r rune) bool { return !unicode.IsLetter(r) && r != '’' && r != '-' }) {
+					if slices.Contains(english, word) && !slices.Contains(allowed[tag], word) && !seen[words] {
+						seen[words] = true
+						t.Errorf("%s: %s: English is left: %q", c.Name, address, strings.Join(strings.Fields(words), " "))
+					}
+				}
+			})
+		})
+	}
+}
+
+// phone is the narrowest screen that pages must fit, in CSS pixels.
+const phoneWidth, phoneHeight = 390, 844
+
+func TestNothingOverflowsOnAPhone(t *testing.T) {
+	e := newEveryPage(t, text.English)
+	ctx := browsertest.New(t)
+	for _, c := range text.All {
+		e = e.in(c)
+		if err := browsertest.View(ctx, phoneWidth, phoneHeight, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := chromedp.Do(ctx, browsertest.Visit(e.full.url+"/enter/let-me-in")); err != nil {
+			t.Fatal(err)
+		}
+		e.full.get("/enter/let-me-in", http.StatusOK)
+		for _, path := range e.wholePages() {
+			e.wantNarrow(ctx, c.Name, path)
+		}
+	}
+}
+
+// wholePages are one address for each page, not for parts of pages.
+func (e *everyPage) wholePages() (list []string) {
+	for _, route := range e.full.routes {
+		verb, pattern, _ := strings.Cut(route.Pattern, " ")
+		if verb != http.MethodGet || slices.Contains(unvisited, route.Pattern) {
+			continue
+		}
+		paths := e.paths(pattern)
+		if page := e.ask(http.MethodGet, paths[0], nil); page != nil && len(page.find("html")) > 0 {
+			list = append(list, paths[0])
+		}
+	}
+	return list
+}
+
+// wantNarrow fails when a page is wider than the screen, and says what makes it so.
+func (e *everyPage) wantNarrow(ctx context.Context, language, path string) {
+	e.Helper()
+	const wide = `(() => {
+		const most = document.documentElement.clientWidth;
+		if (document.scrollingElement.scrollWidth <= most) return "";
+		const all = Array.from(document.querySelectorAll("body *")).filter(e => e.getBoundingClientRect().right > most + 1);
+		return document.scrollingElement.scrollWidth + " px: " + all.slice(0, 3).map(e => e.tagName + "." + e.className).join(", ");
+	})()`
+	if err := chromedp.Do(ctx, browsertest.Visit(e.full.url+path)); err != nil {
+		e.Fatalf("%s: %v", path, err)
+	}
+	over, err := chromedp.Run(ctx, chromedp.Evaluate[string](wide))
+	if err != nil {
+		e.Fatalf("%s: %v", path, err)
+	}
+	if over != "" {
+		e.Errorf("%s: %s is wider than a phone: %s", language, path, over)
+	}
+	if dir := os.Getenv(browsertest.ScreenshotsEnv); dir != "" {
+		name := strings.NewReplacer("/", "-", "?", "-", "=", "-", "&", "-").Replace("phone-" + language + path)
+		if err := browsertest.Screenshot(ctx, filepath.Join(dir, "languages", name+".png"), phoneWidth, 1600, false); err != nil {
+			e.Fatal(err)
+		}
 	}
 }

@@ -9,7 +9,9 @@ import (
 // The fleet's figures as parts of bars.
 
 // platformName is a platform as people write it.
-func platformName(ctx context.Context, p fleet.Platform) string { return tf(ctx, "platform", string(p)) }
+func platformName(ctx context.Context, p fleet.Platform) string {
+	return tf(ctx, "platform", string(p))
+}
 
 var platformColours = map[fleet.Platform]string{
 	fleet.IOS: "a", fleet.IPadOS: "d", fleet.MacOS: "e", fleet.Android: "b", fleet.Windows: "c", fleet.OtherPlatform: "f",

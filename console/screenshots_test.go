@@ -91,7 +91,7 @@ func furnishServers(f *fixture) {
 	f.servers.report = channel.Report{
 		Steps:    []channel.Step{{Name: "resolve", OK: true, Detail: "192.0.2.10"}, {Name: "connect", OK: true, Detail: "192.0.2.10:465"}, {Name: "tls", OK: true, Detail: "TLS 1.3"}, {Name: "auth", Detail: "535 5.7.8"}},
 		Dialogue: []string{"S: 220 mail.example.com ESMTP", "C: EHLO console.example.com", "S: 250-mail.example.com", "S: 250 AUTH PLAIN LOGIN", "C: AUTH PLAIN ***", "S: 535 5.7.8 Authentication failed"},
-		Reason:   message.Credentials, Detail: "The server refused the user name or the password: 535 5.7.8 Authentication failed.",
+		Reason:   message.Credentials, Detail: "The mail server refused the user name or password: “535 5.7.8 Authentication failed”.",
 	}
 }
 

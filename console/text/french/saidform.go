@@ -100,7 +100,7 @@ var saidForms = map[string]string{
 	"Only failed and unknown deliveries can be tried again.": "Seuls les envois en échec ou d’issue inconnue peuvent être relancés.",
 	"The form was changed on its way.":                       "Le formulaire a été modifié en chemin.",
 	"The form's address cannot be read.":                     "L’adresse du formulaire n’est pas lisible.",
-	"The filter in the address cannot be read: %s.":          "Le filtre de l’adresse n’est pas lisible : %s.",
+	"The filter in the address cannot be read: %s %v.":       "Le filtre de l’adresse n’est pas lisible (%s) : %v.",
 
 	// Sending a template by hand.
 	"is neither the name nor the id of a template":                                                     "n’est ni le nom ni l’identifiant d’un modèle",
@@ -113,4 +113,10 @@ var saidForms = map[string]string{
 	"is none of the template's languages":                                                              "n’est aucune des langues du modèle",
 	"is one on which the template says nothing":                                                        "est un canal sur lequel le modèle ne dit rien",
 	"has no active server to leave by":                                                                 "n’a pas de serveur actif par lequel partir",
+	"must be a number":                                                                                 "doit être un nombre",
+	"must be ios, ipados, macos, android, windows or other":                                            "valeurs possibles : ios, ipados, macos, android, windows ou other",
+	"must be corporate, byod or unknown":                                                               "valeurs possibles : corporate, byod ou unknown",
+	"must be eq, ne, contains, starts_with, lt, le, gt, ge, exists or missing":                         "valeurs possibles : eq, ne, contains, starts_with, lt, le, gt, ge, exists ou missing",
+	"must be apns, fcm or webpush":                                                                     "valeurs possibles : apns, fcm ou webpush",
+	"must be production or sandbox":                                                                    "valeurs possibles : production ou sandbox",
 }

@@ -100,7 +100,7 @@ var saidForms = map[string]string{
 	"Only failed and unknown deliveries can be tried again.": "Só as entregas falhadas ou desconhecidas podem ser repetidas.",
 	"The form was changed on its way.":                       "O formulário foi alterado pelo caminho.",
 	"The form's address cannot be read.":                     "O endereço do formulário não pode ser lido.",
-	"The filter in the address cannot be read: %s.":          "O filtro no endereço não pode ser lido: %s.",
+	"The filter in the address cannot be read: %s %v.":       "O filtro no endereço não pode ser lido (%s): %v.",
 
 	// Sending a template by hand.
 	"is neither the name nor the id of a template":                                                     "não é o nome nem o identificador de um modelo",
@@ -113,4 +113,10 @@ var saidForms = map[string]string{
 	"is none of the template's languages":                                                              "não é nenhum dos idiomas do modelo",
 	"is one on which the template says nothing":                                                        "é um canal em que o modelo não diz nada",
 	"has no active server to leave by":                                                                 "não tem servidor ativo por onde sair",
+	"must be a number":                                                                                 "tem de ser um número",
+	"must be ios, ipados, macos, android, windows or other":                                            "valores possíveis: ios, ipados, macos, android, windows ou other",
+	"must be corporate, byod or unknown":                                                               "valores possíveis: corporate, byod ou unknown",
+	"must be eq, ne, contains, starts_with, lt, le, gt, ge, exists or missing":                         "valores possíveis: eq, ne, contains, starts_with, lt, le, gt, ge, exists ou missing",
+	"must be apns, fcm or webpush":                                                                     "valores possíveis: apns, fcm ou webpush",
+	"must be production or sandbox":                                                                    "valores possíveis: production ou sandbox",
 }
