@@ -144,6 +144,11 @@ func problemOf(ctx context.Context, log *slog.Logger, err error) *Problem {
 	case errors.Is(err, store.ErrOtherBody):
 		return newProblem(http.StatusConflict, "This Idempotency-Key was used with another request.", Fault{"Idempotency-Key", "was used with another request"})
 	}
+	var ill *store.Trouble
+	if errors.As(err, &ill) {
+		log.ErrorContext(ctx, "the database cannot do its work", "error", err)
+		return newProblem(http.StatusServiceUnavailable, ill.Words+": nothing was changed. Try again later.")
+	}
 	status := web.Status(err)
 	if status == http.StatusInternalServerError {
 		log.ErrorContext(ctx, "a request of the API failed", "error", err)

@@ -73,6 +73,10 @@ func (a *App) databaseCheck(ctx context.Context) check {
 		a.log.Warn("not ready: the database does not answer", "error", err) // the error may name hosts, so it stays here
 		c.Detail = "the database does not answer; the log says why"
 	default:
+		if ill := a.store.Trouble(ctx); ill != nil {
+			c.Detail = ill.Words
+			return c
+		}
 		c.OK = true
 	}
 	return c

@@ -25,6 +25,9 @@ type Store struct {
 	jobs      Jobs
 	providers []channel.Provider
 	figures   figuresCache
+	trouble   lastTrouble
+
+	registrations registrationCounts
 }
 
 // engine is one of the two databases: how a transaction begins, and the few words in which they differ.
@@ -76,10 +79,16 @@ func (s *Store) Close() { s.close() }
 func (s *Store) Ping(ctx context.Context) error { return s.ping(ctx) }
 
 // Read runs do in a read-only snapshot.
-func (s *Store) Read(ctx context.Context, do func(Tx) error) error { return s.read(ctx, do) }
+func (s *Store) Read(ctx context.Context, do func(Tx) error) error {
+	return troubled(s.read(ctx, do))
+}
 
 // Write runs do in a transaction and commits it when do returns nil.
-func (s *Store) Write(ctx context.Context, do func(Tx) error) error { return s.write(ctx, do) }
+func (s *Store) Write(ctx context.Context, do func(Tx) error) error {
+	err := troubled(s.write(ctx, do))
+	s.trouble.note(err)
+	return err
+}
 
 // UseJobs gives the store the job engine, whose jobs commit in the store's transactions.
 func (s *Store) UseJobs(j Jobs) { s.jobs = j }

@@ -34,6 +34,7 @@ func Status(err error) int {
 	var (
 		known *StatusError
 		large *http.MaxBytesError
+		ill   *store.Trouble
 	)
 	switch {
 	case err == nil:
@@ -46,6 +47,8 @@ func Status(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, store.ErrConflict):
 		return http.StatusConflict
+	case errors.As(err, &ill):
+		return http.StatusServiceUnavailable
 	case errors.Is(err, context.Canceled):
 		return statusClientGone
 	case errors.Is(err, context.DeadlineExceeded):
