@@ -76,6 +76,11 @@ func ago(ctx context.Context, at time.Time) string {
 	return t(ctx, "time.ago", span(ctx, gone))
 }
 
+// lasting says how long something that began has lasted.
+func lasting(ctx context.Context, since time.Time) string {
+	return span(ctx, viewOf(ctx).now.Sub(since))
+}
+
 // span writes a duration in its largest unit.
 func span(ctx context.Context, d time.Duration) string {
 	const day = 24 * time.Hour

@@ -27,7 +27,7 @@
         width: 0,
         paths: bars,
         points: { show: false },
-        value: function (u, v, s, at) { return at === null || !lists[i] ? "–" : lists[i][at].toLocaleString(); }
+        value: function (u, v, s, at) { return at === null || !lists[i] ? "–" : lists[i][at].toLocaleString(document.documentElement.lang); }
       };
     }).reverse();
   }
@@ -42,13 +42,16 @@
   }
 
   function clock(seconds) {
-    return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    var html = document.documentElement;
+    return new Date(seconds * 1000).toLocaleTimeString(html.lang, {
+      hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: html.dataset.zone || undefined
+    });
   }
 
   function short(n) {
     if (n >= 1e6) return n / 1e6 + "M";
     if (n >= 1e4) return n / 1e3 + "k";
-    return n.toLocaleString();
+    return n.toLocaleString(document.documentElement.lang);
   }
 
   function options(data, lists) {

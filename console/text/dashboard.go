@@ -12,7 +12,7 @@ var dashboard = map[string]string{
 	"dashboard.waiting":             "Waiting",
 	"dashboard.waiting.more":        "queued or being sent now",
 	"dashboard.paused":              "“%s” is paused.",
-	"dashboard.paused.since":        "since %s",
+	"dashboard.paused.since":        "for %s",
 	"dashboard.paused.settings":     "Settings",
 	"dashboard.deliveries":          "Deliveries per hour",
 	"dashboard.deliveries.none":     "Nothing was sent in the last 24 hours.",

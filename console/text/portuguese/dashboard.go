@@ -12,7 +12,7 @@ var dashboard = map[string]string{
 	"dashboard.waiting":             "À espera",
 	"dashboard.waiting.more":        "em fila ou em envio neste momento",
 	"dashboard.paused":              "“%s” está em pausa.",
-	"dashboard.paused.since":        "desde %s",
+	"dashboard.paused.since":        "há %s",
 	"dashboard.paused.settings":     "Definições",
 	"dashboard.deliveries":          "Entregas por hora",
 	"dashboard.deliveries.none":     "Nada foi enviado nas últimas 24 horas.",
