@@ -39,6 +39,7 @@ type Demo struct {
 	app     *app.App
 	sims    *sim.Set
 	owners  atomic.Pointer[app.App] // whose store knows the devices' names, as soon as there is one
+	appKey  string                  // with which mail apps register
 	ready   app.Ready
 	undo    []func(context.Context) error
 }
@@ -72,6 +73,9 @@ func (d *Demo) start(ctx context.Context) error {
 		return err
 	}
 	if err := d.app.Start(ctx); err != nil {
+		return err
+	}
+	if err := d.signInPhones(ctx); err != nil {
 		return err
 	}
 	d.tell(entry, token)
@@ -138,6 +142,7 @@ func (d *Demo) makeApp(ctx context.Context, entry string) (err error) {
 		Database:      app.Database{DataDir: d.dir},
 		Listen:        listen,
 		ListenMetrics: freePort,
+		MailPush:      app.MailPush{ListenRegistration: freePort, ListenMailbox: freePort},
 		Drain:         drain,
 		Logger:        d.options.Logger,
 		Version:       d.options.Version,
@@ -164,7 +169,7 @@ func (d *Demo) tell(entry, token string) {
 	r := d.app.Ready()
 	sims := d.sims.Ready()
 	r.Token, r.SignIn, r.Sims, r.CAFile = token, app.EntryURL(r.Console, entry), sims.Sims, sims.CAFile
-	r.Apps = map[string]string{sim.APNs: AppID, sim.FCM: AppID, sim.WebPush: WebAppID}
+	r.AppKey, r.Apps = d.appKey, map[string]string{sim.APNs: AppID, sim.FCM: AppID, sim.WebPush: WebAppID, "mail": MailAppID}
 	d.ready = r
 }
 

@@ -38,6 +38,9 @@ func (d *Demo) furnish(ctx context.Context) (token string, err error) {
 	if err := d.fillFleet(ctx); err != nil {
 		return "", err
 	}
+	if err := d.makeAppKey(ctx, actor); err != nil {
+		return "", err
+	}
 	token, _, err = d.app.Store().CreateToken(ctx, "demo", access.Administrator, time.Time{})
 	if err != nil {
 		return "", fmt.Errorf("making the demo's token: %w", err)
@@ -118,14 +121,14 @@ func (d *Demo) servers() ([]intake.ServerInput, error) {
 		"virtual_number": "12015550100", "rate_per_second": demoRate, "rate_per_second_us": demoRate,
 		"endpoint": sims.Sims[sim.Vonage], "trusted_ca": string(ca),
 	}
-	return inputs([]server{
+	return inputs(append([]server{
 		{"smtp", "Simulated mail server", mail},
 		{"sms", "Simulated SMS gateway", texts},
 		{"apns", "Simulated APNs", with(apple, "environment", "production")},
 		{"apns", "Simulated APNs (sandbox)", with(apple, "environment", "sandbox")},
 		{"fcm", "Simulated FCM", google},
 		{"webpush", "Simulated Web Push", browsers},
-	})
+	}, mailServers(apple, google, browsers)...))
 }
 
 type server struct {

@@ -82,13 +82,16 @@ func (s *Server) Deliver(in Mail) (MailboxState, error) {
 
 var errNoMailbox = errors.New("mailbox: is missing")
 
-// mailbox finds or makes one.
+// mailbox finds or makes one. What is before the @ is its alias, which finds it too.
 func (s *Server) mailbox(name string) *mailbox {
 	key := strings.ToLower(name)
-	m := s.mailboxes[key]
-	if m == nil {
-		m = newMailbox(name)
-		s.mailboxes[key] = m
+	if m := cmp.Or(s.mailboxes[key], s.aliases[key]); m != nil {
+		return m
+	}
+	m := newMailbox(name)
+	s.mailboxes[key] = m
+	if alias, _, ok := strings.Cut(key, "@"); ok && s.aliases[alias] == nil {
+		s.aliases[alias] = m
 	}
 	return m
 }

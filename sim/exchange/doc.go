@@ -18,7 +18,7 @@
 // in events stay those of the clock. Only loopback addresses are called.
 //
 // What it does not imitate: throttling, delegates, folders other than inbox and calendar, and everything else that a mail
-// client does. Any user name is a mailbox, and any password is right.
+// client does. Any user name is a mailbox, and any password is right; a name without @ finds the mailbox of that alias.
 //
 // Control, beside that of package control, all by POST with JSON:
 //

@@ -245,7 +245,7 @@ func TestNewMail(t *testing.T) {
 	if host := "mbx01.mail.example"; err != nil || string(raw[2:2+len(host)]) != host || len(raw) != 2+len(host)+20+8+20 {
 		t.Errorf("id %q %v", raw, err)
 	}
-	state, err := s.Read("ana@example.com", 0)
+	state, err := s.Read("ANA", 0) // its alias
 	if err != nil || state.Unread != 0 || state.Changed != 1 {
 		t.Errorf("%+v %v", state, err)
 	}

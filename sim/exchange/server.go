@@ -70,6 +70,7 @@ type Server struct {
 	clock     clock
 	stopped   bool
 	mailboxes map[string]*mailbox
+	aliases   map[string]*mailbox
 	subs      map[string]*subscription // those that did not end, by id
 	ended     []*subscription          // oldest first
 }
@@ -85,7 +86,7 @@ func Start(o Options) (*Server, error) {
 	s := &Server{
 		authority: o.Authority, servers: o.Servers, limit: o.Subscriptions, history: control.NewHistory[record](o.HistorySize),
 		client: newClient(roots, o.Connections), hands: make(chan struct{}, o.Connections), clock: newClock(o.Scale),
-		mailboxes: map[string]*mailbox{}, subs: map[string]*subscription{},
+		mailboxes: map[string]*mailbox{}, aliases: map[string]*mailbox{}, subs: map[string]*subscription{},
 	}
 	s.rules.Normalize = normalize
 	s.timeout.Store(int64(o.Timeout))

@@ -128,12 +128,12 @@ function drawMailer(phone) {
   return make("article", { class: "mailer", id: "mailer-" + id },
     make("div", { class: "phone " + phone.platform }, screen),
     make("div", { class: "panel" },
-      make("h3", {}, phone.name, make("small", {}, mail.mailbox + (mail.support_code ? " · support code " + mail.support_code : " · not registered"))),
+      make("h3", {}, phone.name, make("small", {}, mail.mailbox), make("small", {}, mail.support_code ? "support code " + mail.support_code : "not registered")),
       make("div", { class: "actions" }, act("New mail for " + who, "main", id + "/mail", { count: 1 }),
-        act("Read all elsewhere", "", id + "/read", { count: 0 }), act("Open the app", "", id + "/open", {})),
-      make("fieldset", { class: "switches" }, make("legend", {}, "Wakes by " + mail.wake),
-        ...switches.filter(([, , only]) => !only || only === phone.platform).map((each) => toggle(phone, each))),
-      make("ol", { class: "log", "aria-label": "What happened on " + phone.name }, ...mail.log.slice(0, 4).map((entry) => make("li", {}, make("time", { datetime: entry.time }, seconds(entry.time)), entry.what)))));
+        act("Open the app", "", id + "/open", {}), act("Read all", "", id + "/read", { count: 0 })),
+      make("fieldset", { class: "switches" }, make("legend", {}, "Wake style: " + mail.wake),
+        ...switches.filter(([, , only]) => !only || only === phone.platform).map((each) => toggle(phone, each)))),
+    make("ol", { class: "log", "aria-label": "What happened on " + phone.name }, ...mail.log.slice(0, 4).map((entry) => make("li", {}, make("time", { datetime: entry.time }, seconds(entry.time)), entry.what))));
 }
 
 // drawMailers keeps the focus on the button or switch that has it, though everything is drawn anew.
