@@ -52,6 +52,7 @@ type Door interface {
 	Fleet
 
 	Templates
+	MailPush
 }
 
 // Options of the API. Store, Door and Providers are required.

@@ -134,8 +134,12 @@ var (
 		"smtp":     map[string]any{"active": true, "subject": "The office is closed", "message": "Hello ${user.givenname 'colleague'},\n\nthe office is closed tomorrow."},
 		"variants": map[string]any{"fr": map[string]any{"smtp": map[string]any{"subject": "Le bureau est fermé", "message": "Bonjour ${user.givenname},\n\nle bureau est fermé demain."}}},
 	}
-	retryExample  = map[string]any{"states": []string{"failed"}, "channel": "smtp"}
-	renderExample = map[string]any{"text": "Hello ${user.givenname['colleague']}", "device_id": "d-1001"}
+	retryExample        = map[string]any{"states": []string{"failed"}, "channel": "smtp"}
+	mailSettingsExample = map[string]any{
+		"region": "EMEA", "registration_url": "https://register.emea.example.com", "listener_url": "https://listener.emea.example.com", "wake": "rich",
+	}
+	configurationExample = map[string]any{"ios_app": "com.example.mail", "app_key": "hgk_…"}
+	renderExample        = map[string]any{"text": "Hello ${user.givenname['colleague']}", "device_id": "d-1001"}
 )
 
 // methodsOf lists what can be done at one address.

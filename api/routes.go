@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"heliograph/access"
 )
@@ -13,6 +14,7 @@ const (
 	carriersPath  = "/carrier-gateways"
 	templatesPath = "/templates"
 	soundsPath    = "/sounds"
+	appKeysPath   = "/mail-push/app-keys"
 )
 
 // Groups of operations, as the document shows them.
@@ -26,6 +28,7 @@ const (
 	macros    = "Macros"
 	templates = "Templates"
 	ourselves = "Organization"
+	mailPush  = "Mail push"
 	apiTokens = "API tokens"
 )
 
@@ -90,6 +93,24 @@ func (s *server) routes() {
 
 	operation(s, route(get, "/organization", access.SeeSettings, ourselves, "get-organization", "What is known of the organisation"), s.getOrganization)
 	operation(s, route(put, "/organization", access.Configure, ourselves, "put-organization", "Say what is known of the organisation"), s.putOrganization)
+
+	for _, address := range []string{"/mail-push", "/mail-push/settings"} {
+		name := strings.ReplaceAll(strings.Trim(address, "/"), "/", "-")
+		operation(s, route(get, address, access.SeeSettings, mailPush, "get-"+name, "What was decided about mail push"), s.getMailSettings)
+		operation(s, route(put, address, access.Configure, mailPush, "put-"+name, "Decide about mail push").example(mailSettingsExample), s.putMailSettings)
+	}
+	operation(s, route(get, appKeysPath, access.SeeSettings, mailPush, "list-app-keys", "List app keys"), s.listAppKeys)
+	operation(s, route(post, appKeysPath, access.Configure, mailPush, "create-app-key", "Make an app key").made(), s.createAppKey)
+	operation(s, route(get, appKeysPath+"/{id}", access.SeeSettings, mailPush, "get-app-key", "Get an app key").missing(), s.getAppKey)
+	operation(s, route(del, appKeysPath+"/{id}", access.Configure, mailPush, "revoke-app-key", "Revoke an app key; what was registered with it stays").missing(), s.revokeAppKey)
+	operation(s, route(get, "/mail-push/app-configuration", access.SeeSettings, mailPush, "get-app-configuration", "The apps’ managed configuration, with a placeholder for the app key"), s.getAppConfiguration)
+	operation(s, route(post, "/mail-push/app-configuration", access.SeeSettings, mailPush, "make-app-configuration", "The same with an app key, which is not kept").example(configurationExample), s.makeAppConfiguration)
+	operation(s, route(get, "/mail-push/network-requirements", access.SeeSettings, mailPush, "get-mail-network", "What firewalls, proxies and gateways must do"), s.getMailNetwork)
+	operation(s, route(get, "/mail-push/diagnosis/{support_code}", access.Diagnose, mailPush, "get-diagnosis", "What is known of the device that shows a support code").missing(), s.getDiagnosis)
+	operation(s, route(get, "/mail-push/health", access.SeeSettings, mailPush, "get-mail-health", "How mail push does"), s.getMailHealth)
+	operation(s, route(get, "/mail-push/brakes", access.SeeSettings, mailPush, "list-brakes", "List the apps about which nobody is told Unsubscribe"), s.listBrakes)
+	operation(s, route(post, "/mail-push/brakes/confirm", access.Configure, mailPush, "confirm-brake", "The devices of an app are gone indeed: mail servers may be told").missing(), s.confirmBrake)
+	operation(s, route(post, "/mail-push/brakes/dismiss", access.Configure, mailPush, "dismiss-brake", "They are not: they live again").missing(), s.dismissBrake)
 
 	operation(s, route(get, "/macros", access.See, macros, "list-macros", "List macros and functions"), s.listMacros)
 	operation(s, route(post, "/macros/render", access.See, macros, "render-macros", "Fill in the macros of a text").example(renderExample), s.renderMacros)

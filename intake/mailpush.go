@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"slices"
+	"time"
 
 	"heliograph/access"
 	"heliograph/channel"
@@ -18,6 +19,8 @@ type MailPush interface {
 	CreateAppKey(ctx context.Context, k mailbox.AppKey, entry func(mailbox.AppKey) access.Entry) (secret string, made mailbox.AppKey, err error)
 	AppKey(ctx context.Context, id string) (mailbox.AppKey, error)
 	RevokeAppKey(ctx context.Context, id string, entries ...access.Entry) (mailbox.AppKey, error)
+	// MailHealth is how mail push does, with what was counted since a time.
+	MailHealth(ctx context.Context, since time.Time) (mailbox.Health, error)
 	// Brakes lists the apps about which nobody is told Unsubscribe.
 	Brakes(ctx context.Context) ([]mailbox.Brake, error)
 	// Release takes the brake off an app: those that were Held become tombstones when dead is true, and live again when it
@@ -107,6 +110,12 @@ func (d *Door) Diagnosis(ctx context.Context, code string) (mailbox.Diagnosis, e
 	return mailbox.Diagnose(ctx, d.store, code)
 }
 
+// MailHealth is how mail push does, with what was counted in the last hours.
+func (d *Door) MailHealth(ctx context.Context, hours int) (mailbox.Health, error) {
+	since := d.options.Now().Truncate(time.Hour).Add(-time.Duration(hours-1) * time.Hour)
+	return d.store.MailHealth(ctx, since)
+}
+
 // Brakes lists the apps about which no mail server is told Unsubscribe, because too many of their registrations died at
 // once.
 func (d *Door) Brakes(ctx context.Context) ([]mailbox.Brake, error) { return d.store.Brakes(ctx) }
@@ -163,10 +172,11 @@ func (d *Door) MailConfiguration(ctx context.Context, apps map[mailbox.Platform]
 // MailNetwork is what firewalls and proxies must let through for mail push.
 type MailNetwork struct {
 	Network
-	Place mailbox.Place
-	Proxy string       // what goes into mailbox.ExchangeConfig
-	Rules []MailRule   // of gateways between devices and the organisation
-	EWS   channel.Peer // where apps subscribe; an empty Host is the mail server's own
+	Place        mailbox.Place
+	Registration channel.Peer
+	Proxy        string       // what goes into mailbox.ExchangeConfig
+	Rules        []MailRule   // of gateways between devices and the organisation
+	EWS          channel.Peer // where apps subscribe; an empty Host is the mail server's own
 }
 
 // MailRule is something that a gateway must do. The set is closed: the console has a sentence for each.
@@ -199,6 +209,9 @@ func (d *Door) MailNetworkNow(ctx context.Context) (MailNetwork, error) {
 	n := MailNetwork{
 		Place: place, Proxy: mailbox.ExchangeProxy(place.Listener), Rules: []MailRule{AllowRegistration, BackgroundServices},
 		EWS: channel.Peer{Host: s.EWSHost, Port: 443, Protocol: "HTTPS"},
+	}
+	for _, peer := range channel.PeersAt(channel.ForRegistration, place.Registration) {
+		n.Registration = peer
 	}
 	if s.EWSHost != "" {
 		n.Rules = append(n.Rules, TrafficPolicyForEWS)

@@ -66,6 +66,11 @@ const (
 	Carriage                // from there until a provider has accepted the wake
 )
 
+var legs = words[Leg]{Arrival: "arrival", Carriage: "carriage"}
+
+// String is the leg's word, in metrics and in the API.
+func (l Leg) String() string { return legs[l] }
+
 // LatencyBounds are the upper bounds of the buckets in which times are counted, in milliseconds; 0 = above all.
 var LatencyBounds = [...]int{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 5000, 15000, 60000, 0}
 
