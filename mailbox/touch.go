@@ -354,7 +354,7 @@ func (w *Waker) waitForTurn(d *desk) {
 // returns.
 func (w *Waker) push(d *desk, want wanted) Answer {
 	now, p := w.options.Now(), w.policy.Load()
-	want = want.and(wanted{kind: d.parked.kind, badge: d.parked.badge})
+	want = want.and(d.parked)
 	t := &d.target
 	as := lookOf(t.Platform, t.Wake, want.kind, d.count(want)).urgent(t.Platform, p.AndroidPriority)
 	if free := d.pace.free(t.Platform, as, now); free.After(now) {
