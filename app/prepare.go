@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"heliograph/access"
@@ -68,8 +69,8 @@ func (a *App) wire() error {
 	a.engine = jobs.New(a.store, jobs.Options{
 		Logger: a.log.With("part", "jobs"),
 		Work:   a.options.has(Worker),
-		Hourly: []courier.Args{courier.CleanUpArgs{}, store.ResealArgs{}},
-		Often:  watches,
+		Hourly: []courier.Args{courier.CleanUpArgs{}, store.ResealArgs{}, intake.ExpiryArgs{}},
+		Often:  slices.Concat(troubleWatch, watches),
 	})
 	a.store.UseJobs(a.engine)
 	a.courier = courier.New(a.store, a.engine, courier.Options{
@@ -79,6 +80,7 @@ func (a *App) wire() error {
 		Callback:  a.callback,
 	})
 	registerWorkers(a.engine, a.courier, a.store)
+	a.registerAlerts()
 	a.registerWakes()
 	if err := a.engine.Open(); err != nil {
 		return err
@@ -86,7 +88,8 @@ func (a *App) wire() error {
 	a.wireMailPush()
 	a.door = intake.New(a.store, intake.Options{
 		Logger: a.log.With("part", "intake"), Providers: all.Providers, Own: a.own, NotFound: store.ErrNotFound,
-		Mail: a.mailOptions(),
+		Credentials: a.credentials,
+		Mail:        a.mailOptions(),
 	})
 	return nil
 }

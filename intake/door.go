@@ -34,8 +34,11 @@ type Options struct {
 	Location  *time.Location   // the organisation's time zone; nil = UTC
 	Own       func() Own       // what the installation itself needs of the network; nil = nothing
 	LookUp    LookUp           // nil = the system's resolver
-	NotFound  error            // what the store says of an object that is not there; nil = it says nothing of the kind
-	Mail      MailOptions
+	// Credentials are what ends by itself of this process, beside what its servers' settings hold; nil = nothing.
+	Credentials func() []Credential
+
+	NotFound error // what the store says of an object that is not there; nil = it says nothing of the kind
+	Mail     MailOptions
 }
 
 // Store is what the door needs to read and to remember. Each method that writes is one transaction, and notes the entries
@@ -70,7 +73,9 @@ type Store interface {
 	Setting(ctx context.Context, name string) (string, error)
 	Carriers
 	Templates
+	Alerts
 	Fleet
+	Accounts
 	MailPush
 
 	// HookSecrets are the secret parts of the addresses where a server's service may post receipts.

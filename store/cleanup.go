@@ -8,6 +8,9 @@ import (
 // hoursKept is for how long the dashboard's figures by hour are kept.
 const hoursKept = 400 * 24 * time.Hour
 
+// alertsKept is longer than any credential is spoken of before it ends.
+const alertsKept = 400 * 24 * time.Hour
+
 // CleanUp deletes up to limit rows of each kind that nobody needs any more: finished deliveries of notifications that
 // ended before a time, answers, sessions and links whose time is over, and what the audit log has kept long enough. It returns the largest number it found of a kind.
 func (s *Store) CleanUp(ctx context.Context, before time.Time, limit int) (most int, err error) {
@@ -54,6 +57,9 @@ func (s *Store) cleanExpired(ctx context.Context) error {
 			if _, err := tx.Exec(ctx, statement, ms(now)); err != nil {
 				return err
 			}
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM alerts WHERE given_at < $1`, ms(now.Add(-alertsKept))); err != nil {
+			return err
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM hour_counts WHERE hour < $1`, ms(now.Add(-hoursKept)))
 		return err
