@@ -35,7 +35,9 @@ func TestTokens(t *testing.T) {
 	h.del("/api-tokens/" + id).is(404)
 
 	h.post("/api-tokens", object{"name": "", "role": "administrator"}).refuses("/name")
-	h.post("/api-tokens", object{"name": "x", "role": "operator"}).refuses("/role")
+	h.post("/api-tokens", object{"name": "x", "role": "emperor"}).refuses("/role")
+	h.post("/api-tokens", object{"name": "x", "role": "operator", "groups": []string{}}).refuses("/groups")
+	h.post("/api-tokens", object{"name": "x", "role": "operator", "groups": []string{"Nowhere"}}).refuses("/groups/0")
 	h.post("/api-tokens", object{"name": "x", "role": "administrator", "groups": []string{"Sales"}}).refuses("/groups")
 	h.post("/api-tokens", object{"name": "x", "role": "administrator", "expires_at": "2026-03-04T09:30:00Z"}).refuses("/expires_at")
 	h.post("/api-tokens", object{"name": "x", "role": "administrator", "expires_at": "tomorrow"}).refuses("/expires_at")

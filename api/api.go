@@ -50,6 +50,7 @@ type Door interface {
 
 	Carriers
 	Fleet
+	Administrators
 
 	Templates
 	MailPush
@@ -59,11 +60,12 @@ type Door interface {
 type Options struct {
 	Store     *store.Store
 	Door      Door
-	Providers []channel.Provider // kinds of servers, for their fields
-	Logger    *slog.Logger       // nil = silent
-	Metrics   *web.Metrics       // nil = nothing is counted
-	Now       func() time.Time   // nil = the machine's clock
-	Version   string             // shown in the OpenAPI document; empty = 1
+	Providers []channel.Provider         // kinds of servers, for their fields
+	Logger    *slog.Logger               // nil = silent
+	Metrics   *web.Metrics               // nil = nothing is counted
+	Now       func() time.Time           // nil = the machine's clock
+	Link      func(secret string) string // where a one-time link's secret sets a password; nil = the secret alone
+	Version   string                     // shown in the OpenAPI document; empty = 1
 }
 
 type server struct {
@@ -72,6 +74,7 @@ type server struct {
 	providers []channel.Provider
 	log       *slog.Logger
 	now       func() time.Time
+	link      func(secret string) string
 
 	huma    huma.API
 	mux     *web.Routes
@@ -98,8 +101,11 @@ func newServer(o Options) *server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Link == nil {
+		o.Link = func(secret string) string { return secret }
+	}
 	s := &server{
-		store: o.Store, door: o.Door, providers: o.Providers, log: o.Logger, now: o.Now,
+		store: o.Store, door: o.Door, providers: o.Providers, log: o.Logger, now: o.Now, link: o.Link,
 		needs: map[string]access.Permission{}, imports: make(chan struct{}, importsAtOnce),
 	}
 	s.mux = web.NewRoutes(s.identify, s.refuse)

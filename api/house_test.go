@@ -90,7 +90,7 @@ func newHouse(t *testing.T) *house {
 	h.must(jobs.Migrate(ctx, h.store))
 	h.must(h.store.UseKeys(ctx, seal.New()))
 	h.store.UseJobs(h.jobs)
-	h.door = intake.New(h.store, intake.Options{Providers: all.Providers, Now: h.clock.Now})
+	h.door = intake.New(h.store, intake.Options{Providers: all.Providers, Now: h.clock.Now, NotFound: store.ErrNotFound})
 	h.token, _, err = h.store.CreateToken(ctx, "tests", access.Administrator, time.Time{})
 	h.must(err)
 	o := Options{

@@ -15,6 +15,8 @@ const (
 	templatesPath = "/templates"
 	soundsPath    = "/sounds"
 	appKeysPath   = "/mail-push/app-keys"
+
+	administratorsPath = "/administrators"
 )
 
 // Groups of operations, as the document shows them.
@@ -30,6 +32,8 @@ const (
 	ourselves = "Organization"
 	mailPush  = "Mail push"
 	apiTokens = "API tokens"
+	admins    = "Administrators"
+	auditLog  = "Audit log"
 )
 
 // routes is every operation of the API.
@@ -119,6 +123,17 @@ func (s *server) routes() {
 	operation(s, route(post, "/api-tokens", access.Administer, apiTokens, "create-api-token", "Create an API token").made(), s.createToken)
 	operation(s, route(get, "/api-tokens/{id}", access.SeeSettings, apiTokens, "get-api-token", "Get an API token").missing(), s.getToken)
 	operation(s, route(del, "/api-tokens/{id}", access.Administer, apiTokens, "delete-api-token", "Delete an API token").missing(), s.deleteToken)
+
+	one := administratorsPath + "/{id}"
+	operation(s, route(get, administratorsPath, access.SeeSettings, admins, "list-administrators", "List the people who sign in to the console"), s.listAdministrators)
+	operation(s, route(post, administratorsPath, access.Administer, admins, "create-administrator", "Let somebody in, with a one-time link").conflicts().made(), s.createAdministrator)
+	operation(s, route(get, one, access.SeeSettings, admins, "get-administrator", "Get an administrator").missing(), s.getAdministrator)
+	operation(s, route(put, one, access.Administer, admins, "update-administrator", "Change role, groups and addresses").missing().conflicts(), s.updateAdministrator)
+	operation(s, route(del, one, access.Administer, admins, "delete-administrator", "Let somebody in no more; the API tokens that they made end").missing().conflicts(), s.deleteAdministrator)
+	operation(s, route(post, one+"/link", access.Administer, admins, "invite-administrator", "Make a new one-time link").missing().emptyBody(), s.inviteAdministrator)
+
+	operation(s, route(get, "/audit", access.ReadAudit, auditLog, "list-audit", "List who did what"), s.listAudit)
+	operation(s, route(get, "/audit/{id}", access.ReadAudit, auditLog, "get-audit-entry", "Get one entry of the audit log").missing(), s.getAuditEntry)
 }
 
 // serverRoutes are the operations of one resource of servers.

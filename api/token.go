@@ -5,24 +5,27 @@ import (
 	"time"
 
 	"heliograph/access"
+	"heliograph/intake"
 )
 
 // Token lets a script call this API.
 type Token struct {
-	ID         string     `json:"id" example:"01936b1e-6d0c-7c4e-9a53-0c1f5a6f3c11"`
-	Name       string     `json:"name" example:"device management"`
-	Role       string     `json:"role" enum:"administrator"`
-	CreatedAt  time.Time  `json:"created_at"`
-	ExpiresAt  *time.Time `json:"expires_at" doc:"null = never."`
-	LastUsedAt *time.Time `json:"last_used_at" doc:"At most a minute old; null = never."`
+	ID         string             `json:"id" example:"01936b1e-6d0c-7c4e-9a53-0c1f5a6f3c11"`
+	Name       string             `json:"name" example:"device management"`
+	Role       string             `json:"role" enum:"administrator,operator,support,auditor," doc:"What it may do now: never more than who made it. Empty = nothing any more."`
+	Groups     optional[[]string] `json:"groups,omitzero" doc:"Names of the groups that it is limited to; null = it sees the whole fleet." example:"Sales,Paris"`
+	MadeBy     string             `json:"made_by" doc:"Name of the administrator or token that made it; empty = the command line did. It ends with the administrator’s account."`
+	CreatedAt  time.Time          `json:"created_at"`
+	ExpiresAt  *time.Time         `json:"expires_at" doc:"null = never."`
+	LastUsedAt *time.Time         `json:"last_used_at" doc:"At most a minute old; null = never."`
 }
 
 // NewToken asks for an API token.
 type NewToken struct {
-	Name      string     `json:"name" required:"true" minLength:"1" maxLength:"256" example:"device management"`
-	Role      string     `json:"role" required:"true" enum:"administrator"`
-	Groups    []string   `json:"groups" maxItems:"0" doc:"For roles that can be limited to groups; the administrator's cannot."`
-	ExpiresAt *time.Time `json:"expires_at" doc:"null or absent = never."`
+	Name      string             `json:"name" required:"true" minLength:"1" maxLength:"128" example:"device management"`
+	Role      string             `json:"role" required:"true" enum:"administrator,operator,support,auditor"`
+	Groups    optional[[]string] `json:"groups,omitzero" doc:"Names or ids of the groups to limit it to; null or absent = the whole fleet. An administrator cannot be limited." example:"Sales,Paris"`
+	ExpiresAt *time.Time         `json:"expires_at" doc:"null or absent = never. No later than that of the token that asks."`
 }
 
 // CreatedToken is a token with its secret, which is shown this once.
@@ -33,9 +36,17 @@ type CreatedToken struct {
 
 func showToken(t access.Token) Token {
 	return Token{
-		ID: t.ID, Name: t.Name, Role: string(t.Role), CreatedAt: t.CreatedAt,
+		ID: t.ID, Name: t.Name, Role: string(t.Role), Groups: groupsOf(t.Scope, t.Groups), MadeBy: t.MadeBy, CreatedAt: t.CreatedAt,
 		ExpiresAt: timeOrNull(t.ExpiresAt), LastUsedAt: timeOrNull(t.LastUsed),
 	}
+}
+
+// groupsOf are the groups of a limited role; null for one that is not.
+func groupsOf(scope access.Scope, names []string) optional[[]string] {
+	if scope.All() {
+		return optional[[]string]{Null: true}
+	}
+	return some(listOf(names))
 }
 
 type listTokensInput struct{ Paged }
@@ -55,20 +66,18 @@ func (s *server) getToken(ctx context.Context, _ access.Actor, in *ByID) (*found
 
 type createTokenInput struct{ payload[NewToken] }
 
-func (s *server) createToken(ctx context.Context, _ access.Actor, in *createTokenInput) (*made[CreatedToken], error) {
-	var expires time.Time
+func (s *server) createToken(ctx context.Context, actor access.Actor, in *createTokenInput) (*made[CreatedToken], error) {
+	asked := intake.TokenInput{Name: in.body.Name, Role: access.Role(in.body.Role), Limited: in.body.Groups.Set, Groups: in.body.Groups.Value}
 	if in.body.ExpiresAt != nil {
-		if expires = in.body.ExpiresAt.UTC(); !expires.After(s.now()) {
-			return nil, refused(Fault{"/expires_at", "has passed already"})
-		}
+		asked.ExpiresAt = in.body.ExpiresAt.UTC()
 	}
-	secret, t, err := s.store.CreateToken(ctx, in.body.Name, access.Role(in.body.Role), expires)
+	secret, t, err := s.door.CreateToken(ctx, actor, asked)
 	if err != nil {
 		return nil, err
 	}
 	return &made[CreatedToken]{prefix + "/api-tokens/" + t.ID, CreatedToken{showToken(t), secret}}, nil
 }
 
-func (s *server) deleteToken(ctx context.Context, _ access.Actor, in *ByID) (*nothing, error) {
-	return &nothing{}, s.store.DeleteToken(ctx, in.ID)
+func (s *server) deleteToken(ctx context.Context, actor access.Actor, in *ByID) (*nothing, error) {
+	return &nothing{}, s.door.DeleteToken(ctx, actor, in.ID)
 }

@@ -9,6 +9,7 @@ import (
 	"heliograph/channel/all"
 	"heliograph/console"
 	"heliograph/hook"
+	"heliograph/oidc"
 	"heliograph/web"
 )
 
@@ -20,6 +21,7 @@ const passwordsAtOnce = 2
 func (a *App) face() (web.Face, error) {
 	rest := api.New(api.Options{
 		Store: a.store, Door: a.door, Providers: all.Providers,
+		Link:   func(secret string) string { return LinkURL(a.origin(), secret) },
 		Logger: a.log.With("part", "api"), Metrics: a.metrics.web, Version: a.options.Version,
 	})
 	pages, err := console.New(a.consoleOptions())
@@ -36,8 +38,9 @@ func (a *App) face() (web.Face, error) {
 
 func (a *App) consoleOptions() console.Options {
 	o := console.Options{
-		Accounts: a.store, Sessions: a.store.Sessions(), Servers: a.door, Network: a.door, Carriers: a.door, Figures: a.store, Devices: a.store,
+		Accounts: a.store, Sessions: a.store.Sessions(), Servers: a.door, Network: a.door, Carriers: a.door, Templates: a.door, Figures: a.store, Devices: a.store,
 		Fleet: a.store, Sent: a.store, Sender: a.door,
+		OpenID:    oidc.New(a.origin, nil),
 		Providers: all.Providers, Passwords: access.NewPasswords(passwordsAtOnce),
 		Secure: a.secure(), Version: a.options.Version, Callback: a.callback,
 		Logger: a.log.With("part", "console"), Metrics: a.metrics.web,

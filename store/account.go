@@ -75,9 +75,9 @@ func account(ctx context.Context, tx Tx, condition string, args ...any) (access.
 
 // NewLink makes a one-time link that sets the account's password, and gives its secret, which is not kept. Older links
 // of the account stop working.
-func (s *Store) NewLink(ctx context.Context, accountID string) (secret string, err error) {
+func (s *Store) NewLink(ctx context.Context, accountID string, entries ...access.Entry) (secret string, err error) {
 	secret = rand.Text()
-	err = s.Write(ctx, func(tx Tx) error {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		if _, err := account(ctx, tx, "id = $1", accountID); err != nil {
 			return err
 		}
@@ -112,8 +112,8 @@ func (s *Store) AccountByLink(ctx context.Context, secret string) (access.Accoun
 
 // SetPasswordByLink gives the account of a link a password, as its hash in PHC form, uses the link up, and ends the
 // account's sessions. ErrNotFound as for AccountByLink.
-func (s *Store) SetPasswordByLink(ctx context.Context, secret, hash string) (a access.Account, err error) {
-	err = s.Write(ctx, func(tx Tx) error {
+func (s *Store) SetPasswordByLink(ctx context.Context, secret, hash string, entries ...access.Entry) (a access.Account, err error) {
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		if a, err = account(ctx, tx, linkCondition, hashLink(secret), ms(s.now())); err != nil {
 			return err
 		}
