@@ -99,7 +99,7 @@ var names = []string{
 // shared are words that a language has in common with English.
 var shared = map[*Catalogue][]string{
 	French: {
-		"%d minute", "%d minutes", "Actions", "Description", "Licence", "Message", "Messages", "Mobile", "Notifications", "Pages", "Port",
+		"%d minute", "%d minutes", "Actions", "Code", "Description", "Licence", "Message", "Messages", "Mobile", "Notifications", "Pages", "Port",
 		"Production", "Secret", "Type", "Version", "Version %s", "Version %s %s",
 	},
 	Portuguese: {"Jailbreak", "Sandbox"},

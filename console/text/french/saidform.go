@@ -119,4 +119,13 @@ var saidForms = map[string]string{
 	"must be eq, ne, contains, starts_with, lt, le, gt, ge, exists or missing":                         "valeurs possibles : eq, ne, contains, starts_with, lt, le, gt, ge, exists ou missing",
 	"must be apns, fcm or webpush":                                                                     "valeurs possibles : apns, fcm ou webpush",
 	"must be production or sandbox":                                                                    "valeurs possibles : production ou sandbox",
+
+	// Administrators and API tokens.
+	"cannot be changed": "ne peut pas être modifié",
+	"is of no use without a mail address or a mobile number": "ne sert à rien sans adresse e-mail ni numéro de mobile",
+	"must not be more than your own":                         "ne doit pas dépasser le vôtre",
+	"must name at least one group":                           "doit nommer au moins un groupe",
+	"is no group that there is":                              "n’est pas un groupe existant",
+	"has passed already":                                     "est déjà passé",
+	"must not be later than that of the token that asks":     "ne doit pas être postérieur à celui du jeton qui le demande",
 }

@@ -119,4 +119,13 @@ var saidForms = map[string]string{
 	"must be eq, ne, contains, starts_with, lt, le, gt, ge, exists or missing":                         "valores possíveis: eq, ne, contains, starts_with, lt, le, gt, ge, exists ou missing",
 	"must be apns, fcm or webpush":                                                                     "valores possíveis: apns, fcm ou webpush",
 	"must be production or sandbox":                                                                    "valores possíveis: production ou sandbox",
+
+	// Administrators and API tokens.
+	"cannot be changed": "não pode ser alterado",
+	"is of no use without a mail address or a mobile number": "não serve de nada sem um endereço de e-mail ou um número móvel",
+	"must not be more than your own":                         "não pode ser superior à sua",
+	"must name at least one group":                           "tem de indicar pelo menos um grupo",
+	"is no group that there is":                              "não é um grupo existente",
+	"has passed already":                                     "já passou",
+	"must not be later than that of the token that asks":     "não pode ser posterior à do token que o pede",
 }
