@@ -128,4 +128,5 @@ var saidForms = map[string]string{
 	"is no group that there is":                              "n’est pas un groupe existant",
 	"has passed already":                                     "est déjà passé",
 	"must not be later than that of the token that asks":     "ne doit pas être postérieur à celui du jeton qui le demande",
+	"must name at least one region":                          "doit nommer au moins une région",
 }

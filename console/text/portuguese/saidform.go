@@ -128,4 +128,5 @@ var saidForms = map[string]string{
 	"is no group that there is":                              "não é um grupo existente",
 	"has passed already":                                     "já passou",
 	"must not be later than that of the token that asks":     "não pode ser posterior à do token que o pede",
+	"must name at least one region":                          "tem de indicar pelo menos uma região",
 }
