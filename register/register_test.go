@@ -28,15 +28,16 @@ type desk struct {
 	key      string
 	now      time.Time
 	log      *strings.Builder
+	dir      string // of the database
 	location string // of the last answer
 	retry    string
 }
 
 func newDesk(t *testing.T) *desk {
-	d := &desk{T: t, now: time.Date(2026, 3, 4, 9, 30, 0, 0, time.UTC), log: new(strings.Builder)}
+	d := &desk{T: t, now: time.Date(2026, 3, 4, 9, 30, 0, 0, time.UTC), log: new(strings.Builder), dir: t.TempDir()}
 	clock := func() time.Time { return d.now }
 	var err error
-	if d.store, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "heliograph.db"), store.Options{Now: clock}); err != nil {
+	if d.store, err = store.Open(t.Context(), filepath.Join(d.dir, "heliograph.db"), store.Options{Now: clock}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.store.Close)
