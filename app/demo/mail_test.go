@@ -151,6 +151,33 @@ func TestNewMailReachesThePhones(t *testing.T) {
 	})
 }
 
+// Exchange says that it cannot read events any more: the phones are told to subscribe anew, do so without anybody's hand,
+// and hear of the next mail.
+func TestErrorPushIsHealed(t *testing.T) {
+	d := startDemo(t, Options{})
+	r := d.Ready()
+	command := func(path, body string) {
+		t.Helper()
+		if status := call(t, trusting(t, r), http.MethodPost, r.Sims[sim.Exchange]+path, body, nil); status != http.StatusOK {
+			t.Fatalf("%s: %d", path, status)
+		}
+	}
+	command("/_sim/error", `{}`)
+	until(t, d, "subscribing anew", func(now map[string]phone.Phone) bool {
+		for _, p := range now {
+			if p.Mail.Subscribed != 2 {
+				return false
+			}
+		}
+		return true
+	})
+	command("/_sim/mail", `{"mailbox": "ana", "count": 2}`)
+	until(t, d, "the next mails", func(now map[string]phone.Phone) bool {
+		p := now["ana-s-iphone"]
+		return p.Badge == 2 && len(p.Cards) == 2
+	})
+}
+
 // What the ready file tells is enough to register a phone of one's own, with every push service; the providers of the
 // mail app take the tokens.
 func TestReadyFileRegistersPhones(t *testing.T) {
