@@ -106,8 +106,8 @@ var notification = map[string]string{
 	"delivery.finished": "Réglé",
 
 	"delivery.next.turn":   "Attend son tour.",
-	"delivery.next.again":  "Prochaine tentative le %s (%s).",
-	"delivery.next.server": "Son serveur est en pause ; il sera réessayé le %s (%s).",
+	"delivery.next.again":  "Prochaine tentative : %s (%s).",
+	"delivery.next.server": "Son serveur est en pause ; prochaine tentative : %s (%s).",
 
 	"outcome.queued":    "Il attend son tour.",
 	"outcome.sending":   "Il est en train d’être remis au fournisseur.",

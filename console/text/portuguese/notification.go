@@ -106,8 +106,8 @@ var notification = map[string]string{
 	"delivery.finished": "Resolvida",
 
 	"delivery.next.turn":   "Espera pela sua vez.",
-	"delivery.next.again":  "Próxima tentativa em %s (%s).",
-	"delivery.next.server": "O seu servidor está em pausa; será tentado de novo em %s (%s).",
+	"delivery.next.again":  "Próxima tentativa: %s (%s).",
+	"delivery.next.server": "O seu servidor está em pausa; próxima tentativa: %s (%s).",
 
 	"outcome.queued":    "Espera pela sua vez.",
 	"outcome.sending":   "Está a ser passada ao fornecedor neste momento.",
