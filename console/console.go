@@ -17,16 +17,19 @@ import (
 
 // Options of the console. What has no comment is required.
 type Options struct {
-	Accounts Accounts
-	Sessions scs.Store    // store.Sessions
-	Servers  Servers      // intake.Door
-	Network  Network      // intake.Door
-	Carriers Carriers     // intake.Door
-	Figures  Figures      // store.Store
-	Devices  DeviceFinder // store.Store: the devices that a push provider is tested with
-	Fleet    Fleet        // store.Store
-	Sent     Sent         // store.Store
-	Sender   Sender       // intake.Door
+	Accounts  Accounts
+	Sessions  scs.Store    // store.Sessions
+	Servers   Servers      // intake.Door
+	Network   Network      // intake.Door
+	Carriers  Carriers     // intake.Door
+	Templates Templates    // intake.Door
+	Figures   Figures      // store.Store
+	Devices   DeviceFinder // store.Store: the devices that a push provider is tested with
+	Fleet     Fleet        // store.Store
+	Sent      Sent         // store.Store
+	Sender    Sender       // intake.Door
+
+	OpenID OpenID // oidc.Client
 
 	Providers []channel.Provider // in the order of the Add menus: channel/all
 	Passwords *access.Passwords
@@ -48,10 +51,46 @@ type Accounts interface {
 	Account(ctx context.Context, id string) (access.Account, error)
 	AccountByName(ctx context.Context, name string) (access.Account, error)
 	AccountByLink(ctx context.Context, secret string) (access.Account, error)
-	SetPasswordByLink(ctx context.Context, secret, hash string) (access.Account, error)
-	SignedIn(ctx context.Context, id string) error
+	SetPasswordByLink(ctx context.Context, secret, hash string, entries ...access.Entry) (access.Account, error)
+	SetPassword(ctx context.Context, id, hash, keep string, entries ...access.Entry) error
+	UpdateAccount(ctx context.Context, a access.Account, entries ...access.Entry) error
+	ScopeOfGroups(ctx context.Context, asking access.Scope, words []string) (scope access.Scope, names, unknown []string, err error)
+	Audit(ctx context.Context, entries ...access.Entry) error
+	SignIns
 	CreateAccount(ctx context.Context, name string, role access.Role) (access.Account, error)
 	SetLanguage(ctx context.Context, id, language, zone string) error
+}
+
+// SignIns are the ways in which people show who they are, and the browsers in which they did.
+type SignIns interface {
+	NewSession(ctx context.Context, s access.Session, entries ...access.Entry) (access.Session, error)
+	Session(ctx context.Context, id string) (access.Session, access.Account, error)
+	SessionSeen(ctx context.Context, s access.Session, address string) error
+	IDToken(ctx context.Context, session string) (string, error)
+	ListSessions(ctx context.Context, account string) ([]access.Session, error)
+	EndSession(ctx context.Context, account, id string, entries ...access.Entry) error
+	EndSessions(ctx context.Context, account, but string, entries ...access.Entry) error
+	BrowserMark(account, random string) string
+
+	SecondFactor(ctx context.Context, account string) (access.SecondFactor, error)
+	BeginSecondFactor(ctx context.Context, account string) (access.SecondFactor, error)
+	ConfirmSecondFactor(ctx context.Context, account string, step int64, codes []string, entries ...access.Entry) error
+	TakeCode(ctx context.Context, account string, step int64) (bool, error)
+	TakeRecoveryCode(ctx context.Context, account, code string, entries ...access.Entry) (bool, error)
+	RecoveryCodesLeft(ctx context.Context, account string) (int, error)
+	NewRecoveryCodes(ctx context.Context, account string, codes []string, entries ...access.Entry) error
+	RemoveSecondFactor(ctx context.Context, account string, entries ...access.Entry) error
+
+	SignInPolicy(ctx context.Context) (access.Policy, error)
+	PutSignInPolicy(ctx context.Context, p access.Policy, entries ...access.Entry) error
+	IdentityProvider(ctx context.Context) (access.IdentityProvider, error)
+	PutIdentityProvider(ctx context.Context, p access.IdentityProvider, entries ...access.Entry) error
+	DeleteIdentityProvider(ctx context.Context, entries ...access.Entry) error
+	AccountByIdentity(ctx context.Context, issuer, subject string) (a access.Account, managed bool, err error)
+	AddIdentityAccount(ctx context.Context, a access.Account, i access.Identity, entries ...access.Entry) (access.Account, error)
+	HasIdentity(ctx context.Context, issuer, account string) (bool, error)
+	Connect(ctx context.Context, account string, i access.Identity, managed bool, entries ...access.Entry) error
+	Disconnect(ctx context.Context, issuer, account string, entries ...access.Entry) error
 }
 
 // console answers for all pages.
@@ -104,7 +143,7 @@ func New(o Options) (web.Face, error) {
 	}
 	c := &console{
 		Options:  o,
-		sessions: web.NewSessions(o.Sessions, o.Secure),
+		sessions: web.NewSessions(o.Sessions),
 		throttle: access.NewThrottle(o.Now),
 		assets:   assets,
 		demoHash: sha256.Sum256([]byte(o.DemoEntry)),
@@ -117,6 +156,6 @@ func New(o Options) (web.Face, error) {
 		web.Recover(c.fail),
 		web.SameOrigin(c.fail),
 		web.LimitBody(maxBody),
-		web.LoadSession(c.sessions, c.fail),
+		web.LoadSession(c.sessions, c.secure, c.fail),
 	)}, nil
 }

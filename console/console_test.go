@@ -45,7 +45,7 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 		carriers: &fakeCarriers{},
 	}
 	o := Options{
-		Accounts: f.accounts, Sessions: memstore.NewWithCleanupInterval(0), Servers: f.servers, Network: f.network, Carriers: f.carriers, Figures: f.figures, Devices: f.figures,
+		Accounts: f.accounts, Sessions: memstore.NewWithCleanupInterval(0), Servers: f.servers, Network: f.network, Carriers: f.carriers, Templates: &fakeTemplates{}, Figures: f.figures, Devices: f.figures,
 		Providers: all.Providers, Passwords: passwords, DemoEntry: "let-me-in", Version: "1.2.3",
 		Now: func() time.Time { return testTime },
 	}

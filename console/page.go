@@ -35,12 +35,14 @@ type crumb struct{ Title, Path string }
 // view is who looks at a page, and how. Templates reach it through their context.
 type view struct {
 	account   access.Account // zero = nobody has signed in
+	session   access.Session // in which they did
 	theme     string         // light or dark; empty = as the system is
 	zone      *time.Location
 	now       time.Time
 	path      string // of the page
 	back      string // leads back to it, with its query
 	flash     flash
+	draft     string // leads back to a template that is half written; empty = there is none
 	demoInbox string
 	catalogue *text.Catalogue
 	languages []*text.Catalogue // to choose from
@@ -48,7 +50,7 @@ type view struct {
 }
 
 // flash is said once, on the page after an action.
-type flash struct{ Kind, Text string } // kind: success or danger
+type flash struct{ Kind, Text string } // kind: success, info, warning or danger
 
 type viewKey struct{}
 
@@ -71,9 +73,10 @@ func may(ctx context.Context, p access.Permission) bool {
 func actor(r *http.Request) access.Actor { return web.ActorOf(r.Context()) }
 
 // withView gives the handlers below it a view.
-func (c *console) withView(r *http.Request, account access.Account) *http.Request {
+func (c *console) withView(r *http.Request, session access.Session, account access.Account) *http.Request {
 	v := &view{
 		account:   account,
+		session:   session,
 		theme:     themeOf(r),
 		zone:      zoneOf(r, account),
 		now:       c.Now(),
@@ -112,7 +115,7 @@ const (
 func (c *console) show(w http.ResponseWriter, r *http.Request, status int, p page) error {
 	v := viewOf(r.Context())
 	if v.account.ID != "" {
-		v.flash = c.takeFlash(r.Context())
+		v.flash, v.draft = c.takeFlash(r.Context()), c.draftPath(r)
 	}
 	return render(w, r, status, layout(p.heading(r.Context()), p.content()))
 }
@@ -159,12 +162,12 @@ func (c *console) takeFlash(ctx context.Context) flash {
 // handler makes an http.Handler of one that returns errors, for routes that are open. Nobody needs to have signed in.
 func (c *console) handler(h web.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		account, err := c.signedIn(r.Context())
+		session, account, err := c.signedIn(r)
 		if err != nil {
 			c.fail(w, r, err)
 			return
 		}
-		r = c.withView(r, account)
+		r = c.withView(r, session, account)
 		if err := h(w, r); err != nil {
 			c.fail(w, r, err)
 		}
@@ -173,20 +176,25 @@ func (c *console) handler(h web.Handler) http.Handler {
 
 // identify is who signed in, for the routes that ask for somebody.
 func (c *console) identify(r *http.Request) (access.Actor, *http.Request, error) {
-	account, err := c.signedIn(r.Context())
+	session, account, err := c.signedIn(r)
 	switch {
 	case err != nil:
 		return access.Actor{}, r, err
 	case account.ID == "":
 		return access.Actor{}, r, web.ErrSignIn
+	case c.enrolling(r):
+		return access.Actor{}, r, errEnrol
 	}
-	return account.Actor(web.ClientAddress(r)), c.withView(r, account), nil
+	return account.Actor(web.ClientAddress(r)), c.withView(r, session, account), nil
 }
 
 // refuse answers those who were not let through: who has not signed in is led to the sign-in page and back.
 func (c *console) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, web.ErrSignIn) {
+	switch {
+	case errors.Is(err, web.ErrSignIn):
 		err = c.askToSignIn(w, r)
+	case errors.Is(err, errEnrol):
+		err = goTo(w, r, twoFactorPath)
 	}
 	if err != nil {
 		c.fail(w, r, err)
@@ -209,7 +217,7 @@ func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 		c.Logger.ErrorContext(r.Context(), "a page failed", "error", err)
 	}
 	if r.Context().Value(viewKey{}) == nil {
-		r = c.withView(r, access.Account{})
+		r = c.withView(r, access.Session{}, access.Account{})
 	}
 	p := errorPage{Status: status}
 	var known *web.StatusError

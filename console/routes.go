@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"heliograph/access"
+	"heliograph/oidc"
 	"heliograph/web"
 )
 
@@ -17,6 +18,10 @@ func (c *console) routes() *web.Routes {
 	// Signing in
 	open("GET /sign-in", c.signInForm)
 	open("POST /sign-in", c.signIn)
+	open("GET /sign-in/code", c.codeForm)
+	open("POST /sign-in/code", c.giveCode)
+	open("GET /sign-in/openid", c.openIDStart)
+	open("GET "+oidc.Callback, c.openIDBack)
 	open("POST /sign-out", c.signOut)
 	open("GET /welcome/{secret}", c.welcomeLink)
 	open("GET /welcome", c.welcomeForm)
@@ -25,6 +30,18 @@ func (c *console) routes() *web.Routes {
 	open("POST /theme", c.setTheme)
 	private("GET /language", access.SignedIn, c.languageForm)
 	open("POST /language", c.setLanguage)
+
+	// One's own account
+	private("GET "+profilePath, access.SignedIn, c.profile)
+	private("POST "+profilePath+"/password", access.SignedIn, c.changePassword)
+	private("GET "+twoFactorPath, access.SignedIn, c.twoFactorForm)
+	private("POST "+twoFactorPath, access.SignedIn, c.confirmTwoFactor)
+	private("POST "+twoFactorPath+"/codes", access.SignedIn, c.newRecoveryCodes)
+	private("POST "+twoFactorPath+"/remove", access.SignedIn, c.removeTwoFactor)
+	private("POST "+profilePath+"/connect", access.SignedIn, c.connectStart)
+	private("POST "+profilePath+"/disconnect", access.SignedIn, c.disconnect)
+	private("POST "+profilePath+"/sessions/{id}/end", access.SignedIn, c.endSession)
+	private("POST "+profilePath+"/sessions/end", access.SignedIn, c.endOtherSessions)
 
 	// Dashboard
 	private("GET /{$}", access.See, c.dashboard)
@@ -87,6 +104,34 @@ func (c *console) routes() *web.Routes {
 	private("GET "+carriersPath+"/{id}", access.SeeSettings, c.editCarrier)
 	private("POST "+carriersPath+"/{id}", access.Configure, c.updateCarrier)
 	private("POST "+carriersPath+"/{id}/delete", access.Configure, c.deleteCarrier)
+
+	private("GET "+templatesPath, access.SeeSettings, c.templates)
+	private("GET "+templatesPath+"/new", access.Configure, c.newTemplate)
+	private("GET "+templatesPath+"/{id}", access.SeeSettings, c.editTemplate)
+	for _, form := range []string{templatesPath + "/new", templatesPath + "/{id}"} {
+		private("POST "+form+"/again", access.Configure, c.againTemplate)
+		private("POST "+form+"/preview", access.Configure, c.previewTemplate)
+		private("POST "+form+"/size", access.Configure, c.sizeTemplate)
+		private("POST "+form+"/test", access.Configure, c.testTemplate)
+		private("POST "+form+"/draft", access.Configure, c.keepDraft)
+	}
+	private("POST "+templatesPath+"/new", access.Configure, c.createTemplate)
+	private("POST "+templatesPath+"/{id}", access.Configure, c.updateTemplate)
+	private("POST "+templatesPath+"/{id}/duplicate", access.Configure, c.duplicateTemplate)
+	private("POST "+templatesPath+"/{id}/restore", access.Configure, c.restoreTemplate)
+	private("POST "+templatesPath+"/{id}/delete", access.Configure, c.deleteTemplate)
+	private("GET "+soundsPath, access.SeeSettings, c.sounds)
+	private("POST "+soundsPath, access.Configure, c.createSound)
+	private("POST "+soundsPath+"/{id}", access.Configure, c.renameSound)
+	private("POST "+soundsPath+"/{id}/delete", access.Configure, c.deleteSound)
+
+	private("GET "+signInSettingsPath, access.SeeSettings, c.signInSettings)
+	private("POST "+signInSettingsPath, access.Administer, c.saveSignInPolicy)
+	private("POST "+signInSettingsPath+"/provider", access.Administer, c.saveProvider)
+	private("POST "+signInSettingsPath+"/provider/test", access.Administer, c.testProvider)
+	private("POST "+signInSettingsPath+"/provider/delete", access.Administer, c.deleteProvider)
+	private("POST /settings/administrators/{id}/second-factor/reset", access.Administer, c.resetTwoFactor)
+	private("POST /settings/administrators/{id}/sessions/end", access.Administer, c.endAccountSessions)
 
 	mux.Handle("GET /assets/", access.Open, c.assets)
 	open("/", func(http.ResponseWriter, *http.Request) error { return web.ErrNotFound })

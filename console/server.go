@@ -170,9 +170,18 @@ func (c *console) createServer(f serverFamily) web.Handler {
 		if err != nil {
 			return c.refuseServer(w, r, form, err)
 		}
-		c.say(r, "success", t(r.Context(), "server.created", server.Name))
-		return goTo(w, r, f.path)
+		return c.afterServer(w, r, f, t(r.Context(), "server.created", server.Name))
 	}
+}
+
+// afterServer leads back to the list, or to the template that somebody was writing when they came here.
+func (c *console) afterServer(w http.ResponseWriter, r *http.Request, f serverFamily, words string) error {
+	if back := c.draftPath(r); back != "" {
+		c.say(r, "success", t(r.Context(), "template.draft.back"))
+		return goTo(w, r, back)
+	}
+	c.say(r, "success", words)
+	return goTo(w, r, f.path)
 }
 
 func (c *console) editServer(f serverFamily) web.Handler {
@@ -205,8 +214,7 @@ func (c *console) updateServer(f serverFamily) web.Handler {
 		if server, err = c.saveServer(r, form.read(r), save); err != nil {
 			return c.refuseServer(w, r, form, err)
 		}
-		c.say(r, "success", t(r.Context(), "server.saved", server.Name))
-		return goTo(w, r, f.path)
+		return c.afterServer(w, r, f, t(r.Context(), "server.saved", server.Name))
 	}
 }
 

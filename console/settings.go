@@ -42,9 +42,19 @@ func (c *console) settings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	templates, err := c.templateTile(r.Context())
+	if err != nil {
+		return err
+	}
+	links = append(slices.Insert(links, 1, gateways), templates, settingsLink{"sounds", soundsPath, "music", ""})
+	signIn, err := c.signInTile(r.Context())
+	if err != nil {
+		return err
+	}
 	return c.show(w, r, http.StatusOK, settingsPage{[]settingsSection{
-		{"notifications", slices.Insert(links, 1, gateways)},
+		{"notifications", links},
 		{"system", []settingsLink{
+			{"signin", signInSettingsPath, "fingerprint", signIn},
 			{"network", networkPath, "world", ""},
 			{"api", "/api/docs", "api", ""},
 			{"about", "/settings/about", "info-circle", t(r.Context(), "about.version.short", c.version())},

@@ -133,5 +133,8 @@
     var found = within.querySelector("[data-focus]");
     if (found) found.focus();
   }
-  document.addEventListener("DOMContentLoaded", function () { focusProblem(document); });
+  document.addEventListener("DOMContentLoaded", function () {
+    focusProblem(document);
+    document.querySelectorAll("[popover][data-open]").forEach(function (dialog) { dialog.showPopover(); });
+  });
 })();

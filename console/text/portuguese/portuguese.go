@@ -8,10 +8,10 @@ package portuguese
 // Areas of the console.
 var Areas = []map[string]string{
 	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, notify, notification,
-	network, expiry, languages, templates,
+	network, expiry, languages, profile, signInSettings, templates,
 }
 
 // Said is what other packages say in English, by its pattern; see text/sentence.go.
 var Said = []map[string]string{
-	saidForms, saidMacros, saidDeliveries, saidSMTP, saidPush, saidSMS,
+	saidForms, saidMacros, saidDeliveries, saidSMTP, saidPush, saidSMS, saidSignIn,
 }
