@@ -121,7 +121,9 @@ func (a asked) place(list []template.Problem) (out []Problem) {
 		if at == inTemplate {
 			detail = "says in " + strings.TrimPrefix(p.Pointer, "/") + " what cannot be sent: " + detail
 		}
-		out = append(out, Problem{at, detail})
+		if p := (Problem{at, detail}); !slices.Contains(out, p) {
+			out = append(out, p)
+		}
 	}
 	return out
 }
@@ -133,10 +135,20 @@ func (a asked) root(pointer string) string {
 	switch {
 	case a.from == nil:
 		return "/ad_hoc" + pointer
-	case a.Overrides.Names(pointer):
-		return "/overrides" + pointer
+	case a.Overrides.Names(withoutLanguage(pointer)):
+		return "/overrides" + withoutLanguage(pointer)
 	}
 	return inTemplate
+}
+
+// withoutLanguage is where the same text stands in the template's own language: what stands in for it is said in all.
+func withoutLanguage(pointer string) string {
+	rest, ok := strings.CutPrefix(pointer, "/variants/")
+	if !ok {
+		return pointer
+	}
+	_, rest, _ = strings.Cut(rest, "/")
+	return "/" + rest
 }
 
 // noServer says what is not set up.
