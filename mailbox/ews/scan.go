@@ -63,6 +63,9 @@ var declarations = [][]byte{
 	[]byte(`<?xml version="1.0" encoding="UTF-8"?>`),
 	[]byte(`<?xml version='1.0' encoding='UTF-8'?>`),
 	[]byte(`<?xml version="1.0"?>`),
+	[]byte(`<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`),
+	[]byte(`<?xml version="1.0" encoding="UTF-8" standalone="no"?>`),
+	[]byte(`<?xml version="1.0" encoding="utf-8" standalone="yes"?>`),
 }
 
 // declaration passes an XML declaration, if there is one.

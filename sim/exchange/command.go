@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,13 +15,14 @@ import (
 	"heliograph/sim/control"
 )
 
-// command makes a handler of something that a tester asks for: JSON in, JSON out, 422 for what cannot be.
+// command makes a handler of something that a tester asks for: JSON in (nothing at all is an empty object), JSON out, 422
+// for what cannot be.
 func command[In, Out any](do func(In) (Out, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var in In
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, control.MaxBody))
 		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&in); err != nil {
+		if err := decoder.Decode(&in); err != nil && !errors.Is(err, io.EOF) {
 			control.Problem(w, http.StatusUnprocessableEntity, "the command cannot be read: "+err.Error())
 			return
 		}

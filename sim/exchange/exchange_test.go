@@ -650,6 +650,9 @@ func TestRefusedRequests(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", name, status, code, c.want)
 		}
 	}
+	if out, status := call(t, s, "/_sim/restart", " "); status != 200 || out["forgotten"] != 1.0 {
+		t.Errorf("a restart without a word: %d %v", status, out)
+	}
 	for path, body := range map[string]string{
 		"/_sim/mail": `{}`, "/_sim/read": `{"mailbox": "a", "count": -1}`, "/_sim/move": `{"mailbox": "a", "server": "x"}`,
 		"/_sim/restart": `{"server": "x"}`, "/_sim/error": `{"nonsense": 1}`, "/_sim/time": `{"scale": 0}`,
