@@ -36,6 +36,7 @@ type dashboardPage struct {
 	Fleet   fleet.Figures
 	Day     dayFigures
 	Recent  []message.Notification
+	Ready   []sendable // templates that can be sent by hand
 }
 
 // trouble is a server that is paused.
@@ -93,6 +94,9 @@ func (c *console) lookAround(ctx context.Context, a access.Actor) (p dashboardPa
 		return p, err
 	}
 	if p.Ending, err = c.expiring(ctx); err != nil {
+		return p, err
+	}
+	if p.Ready, err = c.sendables(ctx); err != nil {
 		return p, err
 	}
 	p.Setup, err = c.setup(ctx, p.Fleet.Devices)

@@ -54,6 +54,8 @@ type notifyPage struct {
 	Preview  previewPart
 	Size     sizePart
 	Channels []channelOffer
+	Ready    []sendable // templates to choose from
+	Sounds   []template.Sound
 }
 
 func (p notifyPage) heading(ctx context.Context) heading {
@@ -83,6 +85,11 @@ func (c *console) beginNotify(r *http.Request) (*notifyForm, error) {
 		return nil, err
 	}
 	form.Days = v.Get("inactive_days_min")
+	if id := v.Get("template"); id != "" {
+		if err := c.takeTemplate(r.Context(), form, id); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case len(v["device"]) > 0:
 		form.To, form.Devices = toDevices, deviceIDs(joinWords(v["device"]))
@@ -124,6 +131,11 @@ func (c *console) notifyAgain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if id, asked := askedTemplate(r); asked {
+		if err := c.takeTemplate(r.Context(), form, id); err != nil {
+			return err
+		}
+	}
 	return c.showNotify(w, r, http.StatusOK, form)
 }
 
@@ -131,6 +143,12 @@ func (c *console) showNotify(w http.ResponseWriter, r *http.Request, status int,
 	p := notifyPage{notifyForm: form}
 	var err error
 	if p.Channels, err = c.channelOffers(r.Context()); err != nil {
+		return err
+	}
+	if p.Ready, err = c.sendables(r.Context()); err != nil {
+		return err
+	}
+	if p.Sounds, err = c.Templates.Sounds(r.Context()); err != nil {
 		return err
 	}
 	p.Figures, _, err = within(r.Context(), func(ctx context.Context) (fleet.Figures, error) { return c.Fleet.Figures(ctx, actor(r).Scope) })
@@ -315,7 +333,10 @@ func (c *console) notifySummary(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	request, bad := c.request(r.Context(), form)
+	request, bad, err := c.request(r.Context(), form)
+	if err != nil {
+		return err
+	}
 	p := summaryPage{notifyForm: form, Shown: request.Content, Once: rand.Text()}
 	p.Summary, err = c.Sender.Summary(r.Context(), actor(r), request)
 	if bad = append(bad, form.problemsOf(r.Context(), refusal(err))...); len(bad) > 0 {
@@ -324,6 +345,9 @@ func (c *console) notifySummary(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return err
+	}
+	if p.Template != "" {
+		p.Shown = p.Summary.Content
 	}
 	return c.show(w, r, http.StatusOK, p)
 }
@@ -334,7 +358,10 @@ func (c *console) notifySend(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	request, bad := c.request(r.Context(), form)
+	request, bad, err := c.request(r.Context(), form)
+	if err != nil {
+		return err
+	}
 	if len(bad) > 0 {
 		form.Problems = asOnPage(bad)
 		return c.showNotify(w, r, http.StatusUnprocessableEntity, form)

@@ -26,6 +26,8 @@ type notifyForm struct {
 	Filter  fleet.Filter
 	Devices []fleet.DeviceID
 
+	Template string // id; empty = Ad Hoc
+
 	Push        bool
 	PushMessage string
 	PushSound   string
@@ -91,7 +93,7 @@ func readNotifyForm(r *http.Request) (*notifyForm, error) {
 	}
 	v := r.PostForm
 	f := &notifyForm{
-		To: v.Get("to"), Devices: deviceIDs(v.Get("devices")),
+		To: v.Get("to"), Devices: deviceIDs(v.Get("devices")), Template: v.Get("template"),
 		Push: v.Get("push") == "on", PushMessage: lines(v.Get("push_message")), PushSound: strings.TrimSpace(v.Get("push_sound")),
 		PushBadge: strings.TrimSpace(v.Get("push_badge")),
 		SMTP:      v.Get("smtp") == "on", MailSender: strings.TrimSpace(v.Get("smtp_sender")), MailRecipient: strings.TrimSpace(v.Get("smtp_recipient")),
@@ -152,7 +154,7 @@ func joinWords(list []string) string { return strings.Join(list, " ") }
 func (f *notifyForm) values() url.Values {
 	v := filterValues(f.Filter)
 	for name, value := range map[string]string{
-		"to": f.To, "devices": joinIDs(f.Devices), "push": onOff(f.Push), "push_message": f.PushMessage, "push_sound": f.PushSound,
+		"to": f.To, "devices": joinIDs(f.Devices), "template": f.Template, "push": onOff(f.Push), "push_message": f.PushMessage, "push_sound": f.PushSound,
 		"push_badge": f.PushBadge, "smtp": onOff(f.SMTP), "smtp_sender": f.MailSender, "smtp_recipient": f.MailRecipient,
 		"smtp_subject": f.MailSubject, "smtp_message": f.MailMessage,
 		"sms": onOff(f.SMS), "sms_message": f.SMSMessage, "sms_recipient": f.SMSRecipient, "when": f.When, "at": f.At, "preview_device": string(f.PreviewFor),
@@ -205,7 +207,7 @@ func (f *notifyForm) content(ctx context.Context) (c template.Content, bad []pro
 }
 
 // request is the form as the door takes it, and what of it cannot be read.
-func (c *console) request(ctx context.Context, f *notifyForm) (r intake.Request, bad []problem) {
+func (c *console) request(ctx context.Context, f *notifyForm) (r intake.Request, bad []problem, err error) {
 	r.Audience = f.audience()
 	r.Content, bad = f.content(ctx)
 	bad = append(bad, f.audienceProblems(ctx)...)
@@ -219,7 +221,10 @@ func (c *console) request(ctx context.Context, f *notifyForm) (r intake.Request,
 		}
 		r.SendAt = at
 	}
-	return r, bad
+	if f.Template != "" {
+		err = c.fromTemplate(ctx, f, &r)
+	}
+	return r, bad, err
 }
 
 // fieldNames are the form's fields by their place in a request, as the door names it.
@@ -238,10 +243,18 @@ var fieldNames = map[string]string{
 	"/ad_hoc/sms/message":    "sms_message",
 	"/ad_hoc/sms/recipient":  "sms_recipient",
 	"/send_at":               "at",
+	"/template":              "template",
+	"/channels":              "channels",
 }
 
 // fieldNamed is the form's field that a place in the request means.
 func fieldNamed(pointer string) string {
+	if rest, ok := strings.CutPrefix(pointer, "/overrides"); ok {
+		pointer = "/ad_hoc" + rest
+	}
+	if strings.HasPrefix(pointer, "/channels/") {
+		pointer = "/channels"
+	}
 	if name, ok := fieldNames[pointer]; ok {
 		return name
 	}
@@ -256,7 +269,7 @@ func (f *notifyForm) problemsOf(ctx context.Context, list []intake.Problem) (out
 		if name == "to" && len(f.audienceProblems(ctx)) > 0 {
 			continue // said already, in better words
 		}
-		if name == "channels" {
+		if name == "channels" && f.Template == "" {
 			detail = t(ctx, "notify.channels.none")
 		}
 		out = append(out, problem{name, tf(ctx, "place", name), detail})
@@ -265,7 +278,7 @@ func (f *notifyForm) problemsOf(ctx context.Context, list []intake.Problem) (out
 }
 
 // fieldOrder is the order of the fields on the page.
-var fieldOrder = []string{"inactive_days_min", "to", "channels", "push", "push_message", "push_sound", "push_badge", "smtp", "smtp_subject", "smtp_message", "smtp_recipient", "smtp_sender",
+var fieldOrder = []string{"inactive_days_min", "to", "template", "channels", "push", "push_message", "push_sound", "push_badge", "smtp", "smtp_subject", "smtp_message", "smtp_recipient", "smtp_sender",
 	"sms", "sms_message", "sms_recipient", "at"}
 
 // asOnPage sorts problems from the top of the page down.

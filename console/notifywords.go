@@ -60,7 +60,10 @@ func blank(text string) bool { return strings.TrimSpace(text) == "" }
 
 // mayHoldMacros marks the fields into which the picker inserts.
 func mayHoldMacros(name string) templ.Attributes {
-	if name == "push_sound" || name == "push_badge" {
+	switch name {
+	case "push_sound":
+		return templ.Attributes{"list": "sounds"}
+	case "push_badge":
 		return nil
 	}
 	return templ.Attributes{"data-takes-macros": ""}

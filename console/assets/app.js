@@ -118,6 +118,11 @@
     if (event.key === "Enter" && event.target.matches("[data-enter]")) event.preventDefault();
   });
 
+  // A choice that replaces what is below it is taken at once.
+  document.addEventListener("change", function (event) {
+    if (event.target.matches("[data-submits]")) document.getElementById(event.target.dataset.submits).click();
+  });
+
   // Keys and certificates come as files; the server gets their text.
   document.addEventListener("change", function (event) {
     var file = event.target.matches("[data-into]") && event.target.files[0];

@@ -160,4 +160,13 @@ var templates = map[string]string{
 	"sound.delete.text":                         "It is taken off the list. The file in the app stays where it is.",
 	"sound.deleted":                             "%s was deleted.",
 	"sound.used":                                "%s is used by a template and cannot be deleted.",
+	"notify.what":                               "What",
+	"notify.what.adhoc":                         "Ad Hoc: a text of your own",
+	"notify.what.take":                          "Use",
+	"notify.what.help":                          "Templates that support manual sending, and that have a channel which works.",
+	"notify.what.taken":                         "The texts below are the template’s. What you leave as it is goes out in each person’s language; what you change is said to everybody as you write it.",
+	"place.template":                            "What",
+	"dashboard.byhand":                          "Send by hand",
+	"dashboard.byhand.lead":                     "Choose what to say, then to whom.",
+	"dashboard.byhand.adhoc":                    "Ad Hoc",
 }

@@ -160,4 +160,13 @@ var templates = map[string]string{
 	"sound.delete.text":                         "Il est retiré de la liste. Le fichier de l’application reste en place.",
 	"sound.deleted":                             "%s a été supprimé.",
 	"sound.used":                                "%s est utilisé par un modèle et ne peut pas être supprimé.",
+	"notify.what":                               "Quoi",
+	"notify.what.adhoc":                         "Ad hoc : un texte à vous",
+	"notify.what.take":                          "Utiliser",
+	"notify.what.help":                          "Les modèles que l’on peut envoyer manuellement et dont un canal fonctionne.",
+	"notify.what.taken":                         "Les textes ci-dessous sont ceux du modèle. Ce que vous laissez tel quel part dans la langue de chacun ; ce que vous changez est dit à tous comme vous l’écrivez.",
+	"place.template":                            "Quoi",
+	"dashboard.byhand":                          "Envoyer manuellement",
+	"dashboard.byhand.lead":                     "Choisissez quoi dire, puis à qui.",
+	"dashboard.byhand.adhoc":                    "Ad hoc",
 }

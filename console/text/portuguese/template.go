@@ -160,4 +160,13 @@ var templates = map[string]string{
 	"sound.delete.text":                         "É retirado da lista. O ficheiro da aplicação fica onde está.",
 	"sound.deleted":                             "%s foi eliminado.",
 	"sound.used":                                "%s é usado por um modelo e não pode ser eliminado.",
+	"notify.what":                               "O quê",
+	"notify.what.adhoc":                         "Ad hoc: um texto seu",
+	"notify.what.take":                          "Usar",
+	"notify.what.help":                          "Modelos que suportam o envio manual e com um canal que funciona.",
+	"notify.what.taken":                         "Os textos abaixo são os do modelo. O que deixar como está segue no idioma de cada pessoa; o que alterar é dito a todos como o escrever.",
+	"place.template":                            "O quê",
+	"dashboard.byhand":                          "Enviar manualmente",
+	"dashboard.byhand.lead":                     "Escolha o que dizer e depois a quem.",
+	"dashboard.byhand.adhoc":                    "Ad hoc",
 }
