@@ -23,10 +23,10 @@ import (
 
 // Options say what to measure.
 type Options struct {
-	What      string   // push, smtp, sms or expand
+	What      string   // push, smtp, sms, expand or wake
 	Program   []string // how to run this program: its path, and arguments that come first
 	Database  string   // URL of a PostgreSQL server, on which databases are made and dropped; empty = SQLite
-	Sizes     []int    // recipients
+	Sizes     []int    // recipients; of wake registrations
 	Runs      int      // of which the median counts
 	Latencies []int    // of the provider, in milliseconds; nil = those that are usual
 	Profile   string   // directory for processor profiles of the senders; empty = none
@@ -48,8 +48,12 @@ type Result struct {
 	Ratio       float64 `json:"ratio,omitempty"`
 	DatabaseCPU float64 `json:"db_cpu_us,omitempty"` // of PostgreSQL, when it runs on this machine
 	PeakMiB     float64 `json:"peak_mib"`
-	DiskBytes   float64 `json:"disk_bytes"` // per item
+	DiskBytes   float64 `json:"disk_bytes"` // per item; of wake per registration
 	Connections int     `json:"connections,omitempty"`
+
+	P50           float64 `json:"p50_ms,omitempty"` // of wake: from the post to the reply
+	P99           float64 `json:"p99_ms,omitempty"`
+	Registrations int     `json:"registrations,omitempty"`
 }
 
 // Run measures until it is done or ctx ends.
@@ -68,8 +72,12 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer b.simulator.end()
+	measure := b.size
+	if o.What == wake {
+		measure = b.wakes
+	}
 	for _, size := range o.Sizes {
-		if err := b.size(ctx, size); err != nil {
+		if err := measure(ctx, size); err != nil {
 			return fmt.Errorf("%s of %d: %w", o.What, size, err)
 		}
 	}

@@ -31,7 +31,11 @@ func fill(ctx context.Context, t task, answers *json.Encoder, log *slog.Logger) 
 		return err
 	}
 	defer a.Stop(ctx) //nolint:errcheck // the error of the work counts
-	if err := fillFleet(ctx, a.Store(), t.Devices); err != nil {
+	make := fillFleet
+	if t.Subject == wake {
+		make = fillMail
+	}
+	if err := make(ctx, a.Store(), t.Devices); err != nil {
 		return err
 	}
 	if err := putServer(ctx, a, t); err != nil {

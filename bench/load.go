@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"time"
 )
 
@@ -39,6 +40,7 @@ func (b *bench) task(p *place, c content, n int) task {
 	t := task{Sims: b.sims, Subject: b.What, Case: c.name, Devices: n}
 	if p != nil {
 		t.Dir, t.Database = p.dir, p.database
+		t.Cert, t.Key = filepath.Join(b.dir, certFile), filepath.Join(b.dir, keyFile)
 	}
 	return t
 }

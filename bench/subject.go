@@ -50,6 +50,7 @@ var subjects = map[string]subject{
 			{"shared", template.Content{SMS: &template.SMSText{Message: sharedSMS}}, 1},
 		},
 	},
+	wake: {simulator: sim.APNs, control: sim.APNs, server: "apns"},
 	expand: {
 		simulator: sim.APNs, server: "apns",
 		cases: []content{{"personal", template.Content{Push: &template.PushText{Message: personalPush}}, 1}},

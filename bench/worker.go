@@ -18,7 +18,7 @@ import (
 const WorkerCommand = "bench-worker"
 
 // Roles are what a worker can be.
-var Roles = []string{"fill", "serve", "bare"}
+var Roles = []string{"fill", "serve", "bare", "load", "barewake"}
 
 // task is what a worker is told first.
 type task struct {
@@ -28,6 +28,7 @@ type task struct {
 	Case          string
 	Devices       int
 	Profile       string // file for a processor profile; empty = none
+	Cert, Key     string // files of the listener's TLS
 }
 
 func (t task) database() app.Database { return app.Database{DataDir: t.Dir, URL: t.Database} }
@@ -49,13 +50,20 @@ func Worker(ctx context.Context, role string, in io.Reader, out io.Writer, log *
 		return fill(ctx, t, answers, log)
 	case "serve":
 		return serve(ctx, t, lines, answers, log)
+	case "load":
+		return press(ctx, t, lines, answers)
+	case "barewake":
+		return bareWake(ctx, t, lines, answers)
 	default:
 		return bare(ctx, t, answers)
 	}
 }
 
 // started is the first answer of a sender.
-type started struct{ API string }
+type started struct {
+	API      string
+	Listener string // of mail servers
+}
 
 // serve is the sending process.
 func serve(ctx context.Context, t task, lines *bufio.Scanner, answers *json.Encoder, log *slog.Logger) error {
@@ -65,7 +73,7 @@ func serve(ctx context.Context, t task, lines *bufio.Scanner, answers *json.Enco
 	}
 	defer stop()
 	app.TuneMemory()
-	a, err := app.New(ctx, app.Options{Database: t.database(), Listen: anyPort, ListenMetrics: anyPort, Logger: log})
+	a, err := app.New(ctx, t.options(log))
 	if err != nil {
 		return err
 	}
@@ -77,7 +85,7 @@ func serve(ctx context.Context, t task, lines *bufio.Scanner, answers *json.Enco
 			return err
 		}
 	}
-	if err := answers.Encode(started{a.Addr().API()}); err != nil {
+	if err := answers.Encode(started{a.Addr().API(), a.Addr().Listener}); err != nil {
 		return err
 	}
 	for lines.Scan() {
@@ -90,6 +98,16 @@ func serve(ctx context.Context, t task, lines *bufio.Scanner, answers *json.Enco
 		}
 	}
 	return a.Stop(ctx)
+}
+
+// options are those of a whole installation.
+func (t task) options(log *slog.Logger) app.Options {
+	o := app.Options{Database: t.database(), Listen: anyPort, ListenMetrics: anyPort, Logger: log}
+	o.MailPush.ListenRegistration, o.MailPush.ListenMailbox = anyPort, anyPort
+	if t.Subject == wake {
+		o.MailPush.MailboxTLS = app.TLS{CertFile: t.Cert, KeyFile: t.Key}
+	}
+	return o
 }
 
 const anyPort = "127.0.0.1:0"

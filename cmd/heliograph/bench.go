@@ -12,17 +12,19 @@ import (
 )
 
 type benchCmd struct {
-	What      string `arg:"" help:"push, smtp, sms or expand." enum:"push,smtp,sms,expand"`
+	What      string `arg:"" help:"push, smtp, sms, expand or wake." enum:"push,smtp,sms,expand,wake"`
 	Database  string `help:"URL of a PostgreSQL server, on which databases are made and dropped again. Default: SQLite, in a temporary directory." placeholder:"URL"`
-	Sizes     []int  `help:"Numbers of recipients." default:"10000,100000,1000000"`
+	Sizes     []int  `help:"Numbers of recipients; of wake, of registered devices." default:"10000,100000,1000000"`
 	Runs      int    `help:"How often each case is measured; the median counts." default:"5"`
-	LatencyMS []int  `help:"How long the provider takes for an answer, in milliseconds. Default: 0 and 20 for push, 0 for smtp, 0 and 50 for sms." name:"latency" placeholder:"MS"`
+	LatencyMS []int  `help:"How long the provider takes for an answer, in milliseconds. Default: 0 and 20 for push, 0 for smtp, 0 and 50 for sms, 1 for wake (which takes one)." name:"latency" placeholder:"MS"`
 	Profile   string `help:"Existing directory for processor profiles of the sending processes." type:"existingdir" placeholder:"DIR"`
 }
 
 // Help is shown by -h below the flags.
 func (benchCmd) Help() string {
 	return `The real engine sends to a simulator, from the request over the API to the last outcome; expand makes the deliveries and sends none. Beside it, a bare loop that does nothing but speak the protocol sends as much to the same simulator. Each is a process of its own; what is counted is the processor time of the one that sends.
+
+wake posts events of mail servers over TLS to the mailbox listener, which pushes each to the simulator and replies; beside it, a bare handler reads the body, pushes and replies. Its cases are burst (as fast as replies come), steady (1,000 a second), heartbeat (every 30 minutes from each device) and idle (processor time for a second).
 
 One line of JSON for each case and size goes to standard output, progress to standard error.
 
@@ -80,7 +82,7 @@ func (c *benchCmd) Run(ctx context.Context, term terminal) error {
 }
 
 type benchWorkerCmd struct {
-	Role string `arg:"" enum:"fill,serve,bare"`
+	Role string `arg:"" enum:"fill,serve,bare,load,barewake"`
 }
 
 // Run is one of the processes that a bench starts.

@@ -1,0 +1,47 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"heliograph/mailbox"
+	"heliograph/seal"
+)
+
+// Subscribed is a registration with one subscription that its app has bound: what filling a database takes.
+type Subscribed struct {
+	mailbox.Registration
+	CapabilityHash, SecretHash []byte
+	SubscriptionID, Server     string
+	Frequency                  time.Duration
+}
+
+// AddRegistrations stores many at once. Their tokens must be new.
+func (s *Store) AddRegistrations(ctx context.Context, list []Subscribed) error {
+	return s.Write(ctx, func(tx Tx) error {
+		now := s.now()
+		statements := make([]statement, len(list))
+		for i, v := range list {
+			t := mailbox.NewToken{Platform: v.Platform, App: v.App, Environment: v.Environment, Token: v.Token}
+			statements[i] = statement{`
+				INSERT INTO registrations (id, secret_hash, capability_hash, support_code, platform, app, environment, wake, app_key,
+					state, state_at, token, token_hash, token_at, created_at, heard_at)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $10, $10, $10) RETURNING key`,
+				[]any{v.ID[:], v.SecretHash, v.CapabilityHash, v.SupportCode, int64(v.Platform), v.App, string(v.Environment), int64(v.Wake), v.AppKey,
+					ms(now), s.keys.Seal(seal.MailToken, registrationPlace(v.ID), []byte(v.Token)), s.keys.Hash(seal.MailToken, mailTokenText(t))}}
+		}
+		keys := make([]int64, len(list))
+		err := runEach(ctx, tx, statements, func(i int, r Row) error { return r.Scan(&keys[i]) })
+		if err != nil {
+			return err
+		}
+		for i, v := range list {
+			statements[i] = statement{`
+				INSERT INTO subscriptions (registration, handle, source, folder, id_hash, server_hash, frequency_minutes, created_at, heard_at, deadline)
+				VALUES ($1, 'inbox', 1, 1, $2, $3, $4, $5, $5, $6)`,
+				[]any{keys[i], s.SubscriptionHash(v.SubscriptionID), bytesOrNil(s.MailServerHash(v.Server)), int64(v.Frequency / time.Minute),
+					ms(now), ms(now.Add(2 * v.Frequency))}}
+		}
+		return runEach(ctx, tx, statements, nil)
+	})
+}
