@@ -73,9 +73,10 @@ func holdsLittleElse(password, account string) bool {
 }
 
 // Passwords hashes and compares passwords with argon2id. Each takes 64 MiB while it runs, so only a few run at once and
-// the others wait.
+// the others wait; not too many, for whoever guesses would keep everybody waiting.
 type Passwords struct {
 	turns  chan struct{}
+	queue  chan struct{}
 	memory uint32 // KiB
 	absent string // hash of a password that nobody has
 }
@@ -85,13 +86,19 @@ func NewPasswords(atOnce int) *Passwords { return NewPasswordsOf(atOnce, passwor
 
 // NewPasswordsOf is NewPasswords with hashes that take so many KiB: for machines that have little memory, and for tests.
 func NewPasswordsOf(atOnce int, memory uint32) *Passwords {
-	p := &Passwords{turns: make(chan struct{}, max(1, atOnce)), memory: memory}
+	p := &Passwords{turns: make(chan struct{}, max(1, atOnce)), queue: make(chan struct{}, longestQueue), memory: memory}
 	p.absent = p.form(randomBytes(passwordSaltSize), randomBytes(passwordKeySize)) // what no password has
 	return p
 }
 
+// longestQueue is how many wait for their turn before others are sent away: some seconds' worth.
+const longestQueue = 32
+
+// ErrBusy says that too many passwords are being compared already.
+var ErrBusy = errors.New("too many people sign in at the same moment")
+
 // Hash is the PHC form of a password with a new salt: $argon2id$v=19$m=…,t=…,p=…$salt$key. It fails only when ctx ends
-// before its turn comes.
+// before its turn comes, or with ErrBusy.
 func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 	leave, err := p.enter(ctx)
 	if err != nil {
@@ -120,6 +127,12 @@ func (p *Passwords) Match(ctx context.Context, hash, password string) (bool, err
 }
 
 func (p *Passwords) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case p.queue <- struct{}{}:
+		defer func() { <-p.queue }()
+	default:
+		return nil, ErrBusy
+	}
 	select {
 	case p.turns <- struct{}{}:
 		return func() { <-p.turns }, nil

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -74,6 +75,20 @@ func TestPasswordsWaitForTheirTurn(t *testing.T) {
 	}
 	if _, err := p.Match(ctx, "", "x"); err == nil {
 		t.Error("Match did not wait for its turn")
+	}
+}
+
+func TestPasswordsSendCrowdsAway(t *testing.T) {
+	p := cheap(1)
+	for range longestQueue {
+		p.queue <- struct{}{}
+	}
+	if _, err := p.Match(t.Context(), "", "x"); !errors.Is(err, ErrBusy) {
+		t.Errorf("one more than can wait: %v", err)
+	}
+	<-p.queue
+	if _, err := p.Match(t.Context(), "", "x"); err != nil {
+		t.Errorf("one that can wait: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -13,12 +14,13 @@ type IdentityProvider struct {
 	Name       string      `json:"name"` // on the button of the sign-in page
 	Issuer     string      `json:"issuer"`
 	ClientID   string      `json:"client_id"`
-	Secret     string      `json:"-"`           // of the client; empty = none, as for a public client
-	Scopes     []string    `json:"scopes"`      // beside openid
-	NameClaim  string      `json:"name_claim"`  // what a new account is called by
-	GroupClaim string      `json:"group_claim"` // a path with dots: realm_access.roles
-	Rules      []GroupRule `json:"rules"`       // the first that fits holds
-	Create     bool        `json:"create"`      // whoever a rule fits gets an account when they first sign in
+	Secret     string      `json:"-"`                    // of the client; empty = none, as for a public client
+	TrustedCA  string      `json:"trusted_ca,omitempty"` // PEM; empty = those that the system trusts
+	Scopes     []string    `json:"scopes"`               // beside openid
+	NameClaim  string      `json:"name_claim"`           // what a new account is called by
+	GroupClaim string      `json:"group_claim"`          // a path with dots: realm_access.roles
+	Rules      []GroupRule `json:"rules"`                // the first that fits holds
+	Create     bool        `json:"create"`               // whoever a rule fits gets an account when they first sign in
 }
 
 // GroupRule says what the members of one of the provider's groups may do.
@@ -64,11 +66,12 @@ const (
 	ProviderRule     = "rule"      // no group, or a role that there is not
 	ProviderLimited  = "limited"   // an administrator cannot be limited to groups
 	ProviderTwice    = "twice"     // a second rule for one group would never fit
+	ProviderPEM      = "pem"       // no certificate in PEM form
 )
 
 // ProviderProblems lists them.
 var ProviderProblems = []string{
-	ProviderMissing, ProviderLong, ProviderURL, ProviderLinkOnly, ProviderScope, ProviderRule, ProviderLimited, ProviderTwice,
+	ProviderMissing, ProviderLong, ProviderURL, ProviderLinkOnly, ProviderScope, ProviderRule, ProviderLimited, ProviderTwice, ProviderPEM,
 }
 
 const longestProviderText = 500 // characters
@@ -92,6 +95,7 @@ func (p IdentityProvider) Problems() (list []ProviderProblem) {
 	if len(p.Secret) > 2000 {
 		add("secret", ProviderLong)
 	}
+	add("trusted_ca", authorityProblem(p.TrustedCA))
 	return list
 }
 
@@ -101,6 +105,16 @@ func textProblem(text string) string {
 		return ProviderMissing
 	case len(text) > longestProviderText:
 		return ProviderLong
+	}
+	return ""
+}
+
+func authorityProblem(text string) string {
+	if text == "" {
+		return ""
+	}
+	if len(text) > 64<<10 || !x509.NewCertPool().AppendCertsFromPEM([]byte(text)) {
+		return ProviderPEM
 	}
 	return ""
 }

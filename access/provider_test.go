@@ -27,6 +27,7 @@ func TestProviderProblems(t *testing.T) {
 		"rule without a group": {func(p *IdentityProvider) { p.Rules = []GroupRule{{Role: Operator}} }, "rules rule"},
 		"unknown role":         {func(p *IdentityProvider) { p.Rules = []GroupRule{{Group: "x", Role: "root"}} }, "rules rule"},
 		"limited boss":         {func(p *IdentityProvider) { p.Rules = []GroupRule{{"x", Administrator, []string{"North"}}} }, "rules limited"},
+		"no PEM":               {func(p *IdentityProvider) { p.TrustedCA = "x" }, "trusted_ca pem"},
 		"twice":                {func(p *IdentityProvider) { p.Rules = []GroupRule{{"x", Operator, nil}, {"x", Support, nil}} }, "rules twice"},
 		"no group claim":       {func(p *IdentityProvider) { p.GroupClaim, p.Rules = "", []GroupRule{{"x", Operator, nil}} }, "group_claim missing"},
 	} {

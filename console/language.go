@@ -106,7 +106,7 @@ func (c *console) setLanguage(w http.ResponseWriter, r *http.Request) error {
 		p.Problems = []problem{{"zone", t(r.Context(), "language.zone"), t(r.Context(), "language.zone.bad")}}
 		return c.show(w, r, http.StatusUnprocessableEntity, p)
 	}
-	c.keepInBrowser(w, languageCookie, chosen)
+	c.keepInBrowser(w, r, languageCookie, chosen)
 	if account.ID != "" && !c.shared(account) {
 		if err := c.Accounts.SetLanguage(r.Context(), account.ID, chosen, zone); err != nil {
 			return err
@@ -128,13 +128,13 @@ func (c *console) speaking(r *http.Request, chosen string) *text.Catalogue {
 }
 
 // keepInBrowser sets a cookie for a year; an empty value removes it.
-func (c *console) keepInBrowser(w http.ResponseWriter, name, value string) {
+func (c *console) keepInBrowser(w http.ResponseWriter, r *http.Request, name, value string) {
 	age := 365 * 24 * 3600
 	if value == "" {
 		age = -1
 	}
 	http.SetCookie(w, &http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: age, SameSite: http.SameSiteLaxMode, Secure: c.Secure,
+		Name: name, Value: value, Path: "/", MaxAge: age, SameSite: http.SameSiteLaxMode, Secure: c.secure(r),
 	})
 }
 

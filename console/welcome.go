@@ -8,6 +8,7 @@ import (
 
 	"heliograph/access"
 	"heliograph/store"
+	"heliograph/web"
 )
 
 // welcomePage lets the owner of a one-time link choose a password.
@@ -39,7 +40,7 @@ func (c *console) welcomeLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c.keepLink(w, secret, time.Hour)
+	c.keepLink(w, r, secret, time.Hour)
 	return goTo(w, r, "/welcome")
 }
 
@@ -47,9 +48,9 @@ const linkCookie = "heliograph_link"
 
 // keepLink lets the browser keep the secret until the password is set. The session's row must not hold it: only its hash
 // may be stored.
-func (c *console) keepLink(w http.ResponseWriter, secret string, age time.Duration) {
+func (c *console) keepLink(w http.ResponseWriter, r *http.Request, secret string, age time.Duration) {
 	http.SetCookie(w, &http.Cookie{
-		Name: linkCookie, Value: secret, Path: "/welcome", MaxAge: int(age / time.Second), HttpOnly: true, Secure: c.Secure,
+		Name: linkCookie, Value: secret, Path: "/welcome", MaxAge: int(age / time.Second), HttpOnly: true, Secure: c.secure(r),
 		SameSite: http.SameSiteLaxMode,
 	})
 }
@@ -78,7 +79,7 @@ func (c *console) welcome(w http.ResponseWriter, r *http.Request) error {
 	ctx, secret := r.Context(), linkOf(r)
 	account, err := c.Accounts.AccountByLink(ctx, secret)
 	if err == nil {
-		account, err = c.choosePassword(ctx, account, secret, r.PostFormValue("password"), r.PostFormValue("again"))
+		account, err = c.choosePassword(ctx, web.ClientAddress(r), account, secret, r.PostFormValue("password"), r.PostFormValue("again"))
 	}
 	var refused *passwordRefused
 	switch {
@@ -89,8 +90,15 @@ func (c *console) welcome(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	c.keepLink(w, "", -time.Second)
-	if err := c.enter(ctx, account); err != nil {
+	c.keepLink(w, r, "", -time.Second)
+	factor, err := c.Accounts.SecondFactor(ctx, account.ID)
+	if err != nil {
+		return err
+	}
+	if !factor.ConfirmedAt.IsZero() { // who finds the link has not found the phone
+		return c.askForCode(w, r, account, "/")
+	}
+	if err := c.enter(w, r, account, access.Session{Method: access.ByLink}); err != nil {
 		return err
 	}
 	return goTo(w, r, "/")
@@ -100,7 +108,7 @@ type passwordRefused struct{ problem access.PasswordProblem }
 
 func (e *passwordRefused) Error() string { return "the password was refused: " + string(e.problem) }
 
-func (c *console) choosePassword(ctx context.Context, account access.Account, secret, password, again string) (access.Account, error) {
+func (c *console) choosePassword(ctx context.Context, from string, account access.Account, secret, password, again string) (access.Account, error) {
 	if problem := access.CheckNewPassword(account.Name, password, again); problem != access.PasswordFine {
 		return account, &passwordRefused{problem}
 	}
@@ -108,5 +116,6 @@ func (c *console) choosePassword(ctx context.Context, account access.Account, se
 	if err != nil {
 		return account, err
 	}
-	return c.Accounts.SetPasswordByLink(ctx, secret, hash)
+	chosen := account.Actor(from).Did(access.Password, accountObject(account), nil, nil)
+	return c.Accounts.SetPasswordByLink(ctx, secret, hash, chosen)
 }

@@ -14,19 +14,19 @@ import (
 func (c *Client) identify(ctx context.Context, p access.IdentityProvider, d discovered, f Flow, token *oauth2.Token) (access.Identity, error) {
 	raw, _ := token.Extra("id_token").(string)
 	if raw == "" {
-		return access.Identity{}, &Problem{Kind: Refused, Detail: "the answer holds no ID token"}
+		return access.Identity{}, &Problem{Kind: Refused, Detail: "The answer holds no ID token."}
 	}
-	verifier := d.provider.VerifierContext(oidc.ClientContext(context.WithoutCancel(ctx), c.http), &oidc.Config{ClientID: p.ClientID, Now: c.now})
+	verifier := d.provider.VerifierContext(oidc.ClientContext(context.WithoutCancel(ctx), d.http), &oidc.Config{ClientID: p.ClientID, Now: c.now})
 	checked, err := verifier.Verify(ctx, raw)
 	if err != nil {
-		return access.Identity{}, &Problem{Kind: Refused, Detail: "the ID token is not valid", err: err}
+		return access.Identity{}, &Problem{Kind: Refused, Detail: "The ID token is not valid.", err: err}
 	}
 	if checked.Nonce != f.Nonce || f.Nonce == "" {
-		return access.Identity{}, &Problem{Kind: Stale, Detail: "the ID token is of another sign-in"}
+		return access.Identity{}, &Problem{Kind: Stale, Detail: "The ID token is of another sign-in."}
 	}
 	claims := map[string]any{}
 	if err := checked.Claims(&claims); err != nil {
-		return access.Identity{}, &Problem{Kind: Refused, Detail: "the ID token's claims cannot be read"}
+		return access.Identity{}, &Problem{Kind: Refused, Detail: "The ID token's claims cannot be read."}
 	}
 	if err := c.complete(ctx, p, d, token, claims); err != nil {
 		return access.Identity{}, err
@@ -44,16 +44,16 @@ func (c *Client) complete(ctx context.Context, p access.IdentityProvider, d disc
 	if whole || d.provider.UserInfoEndpoint() == "" {
 		return nil
 	}
-	info, err := d.provider.UserInfo(oidc.ClientContext(ctx, c.http), oauth2.StaticTokenSource(token))
+	info, err := d.provider.UserInfo(oidc.ClientContext(ctx, d.http), oauth2.StaticTokenSource(token))
 	if err != nil {
-		return &Problem{Kind: Unusable, Detail: "the userinfo endpoint did not answer as it should", err: err}
+		return &Problem{Kind: Unusable, Detail: "The userinfo endpoint did not answer as it should.", err: err}
 	}
 	more := map[string]any{}
 	if err := info.Claims(&more); err != nil {
-		return &Problem{Kind: Unusable, Detail: "the userinfo endpoint's claims cannot be read"}
+		return &Problem{Kind: Unusable, Detail: "The userinfo endpoint's claims cannot be read."}
 	}
 	if info.Subject != claims["sub"] { // section 5.3.2: it could be somebody else's token
-		return &Problem{Kind: Refused, Detail: "the userinfo endpoint speaks of somebody else"}
+		return &Problem{Kind: Refused, Detail: "The userinfo endpoint speaks of somebody else."}
 	}
 	for name, value := range more {
 		if _, has := claims[name]; !has {

@@ -10,8 +10,6 @@ package oidc
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -42,14 +40,19 @@ const (
 // Client signs people in at providers. It is safe for concurrent use.
 type Client struct {
 	origin func() string
-	http   *http.Client
 	now    func() time.Time
 
 	mu    sync.Mutex
-	known map[string]discovered // by issuer
+	known map[place]discovered
 }
 
+// place is where a provider is found, and whom to trust about it.
+type place struct{ issuer, trustedCA string }
+
+func placeOf(p access.IdentityProvider) place { return place{p.Issuer, p.TrustedCA} }
+
 type discovered struct {
+	http     *http.Client
 	provider *oidc.Provider
 	more     metadata
 	until    time.Time
@@ -69,23 +72,35 @@ func New(origin func() string, now func() time.Time) *Client {
 	if now == nil {
 		now = time.Now
 	}
+	return &Client{origin: origin, now: now, known: map[place]discovered{}}
+}
+
+// newHTTP calls providers whose certificates are signed by whom trustedCA names.
+func newHTTP(trustedCA string) (*http.Client, error) {
+	config, err := channel.TLSConfig(trustedCA)
+	if err != nil {
+		return nil, &Problem{Kind: Unusable, Detail: "The trusted CA " + err.Error() + "."}
+	}
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Control: channel.RefuseLinkLocal, Timeout: channel.ConnectTimeout}).DialContext,
-		ForceAttemptHTTP2:     true,
-		TLSHandshakeTimeout:   channel.ConnectTimeout,
+		DialTLSContext:        channel.Dialer{TLS: config}.DialTLS,
 		ResponseHeaderTimeout: callTime,
 		IdleConnTimeout:       time.Minute,
 		MaxIdleConns:          4,
 	}
-	return &Client{
-		origin: origin, now: now, known: map[string]discovered{},
-		http: &http.Client{Transport: limited{transport}, Timeout: callTime},
-	}
+	return &http.Client{Transport: limited{transport}, Timeout: callTime}, nil
 }
 
 // Close gives connections back.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, d := range c.known {
+		d.http.CloseIdleConnections()
+	}
+	clear(c.known)
+}
 
 // limited keeps answers small.
 type limited struct{ next *http.Transport }
@@ -109,7 +124,7 @@ type Flow struct{ State, Nonce, Verifier string }
 
 // Begin makes a flow, and the address at the provider that begins it.
 func (c *Client) Begin(ctx context.Context, p access.IdentityProvider) (Flow, string, error) {
-	d, err := c.discover(ctx, p.Issuer)
+	d, err := c.discover(ctx, p)
 	if err != nil {
 		return Flow{}, "", err
 	}
@@ -135,7 +150,7 @@ func (c *Client) url(path string) string { return strings.TrimSuffix(c.origin(),
 
 // Finish reads what the browser came back with. Its errors are *Problem.
 func (c *Client) Finish(ctx context.Context, p access.IdentityProvider, f Flow, back url.Values) (access.Identity, error) {
-	d, err := c.discover(ctx, p.Issuer)
+	d, err := c.discover(ctx, p)
 	if err != nil {
 		return access.Identity{}, err
 	}
@@ -143,9 +158,9 @@ func (c *Client) Finish(ctx context.Context, p access.IdentityProvider, f Flow, 
 		return access.Identity{}, err
 	}
 	config := c.config(p, d)
-	token, err := config.Exchange(oidc.ClientContext(ctx, c.http), back.Get("code"), oauth2.VerifierOption(f.Verifier))
+	token, err := config.Exchange(oidc.ClientContext(ctx, d.http), back.Get("code"), oauth2.VerifierOption(f.Verifier))
 	if err != nil {
-		return access.Identity{}, exchangeProblem(err)
+		return access.Identity{}, exchangeProblem(d, err)
 	}
 	return c.identify(ctx, p, d, f, token)
 }
@@ -157,45 +172,60 @@ func checkBack(p access.IdentityProvider, d discovered, f Flow, back url.Values)
 	case f.State == "" || back.Get("state") != f.State:
 		return &Problem{Kind: Stale}
 	case d.more.NamesIssuer && issuer != p.Issuer, issuer != "" && issuer != p.Issuer:
-		return &Problem{Kind: Refused, Detail: "the answer is of another issuer"}
+		return &Problem{Kind: Refused, Detail: "The answer is of another issuer."}
 	case back.Get("error") == "access_denied":
 		return &Problem{Kind: Denied}
 	case back.Get("error") != "":
-		return &Problem{Kind: Refused, Detail: "the provider answered " + oauthWord(back.Get("error"))}
+		return &Problem{Kind: Refused, Detail: "The provider answered " + oauthWord(back.Get("error")) + "."}
 	case back.Get("code") == "":
-		return &Problem{Kind: Refused, Detail: "the answer holds no code"}
+		return &Problem{Kind: Refused, Detail: "The answer holds no code."}
 	}
 	return nil
 }
 
 // discover finds a provider by its issuer.
-func (c *Client) discover(ctx context.Context, issuer string) (discovered, error) {
+func (c *Client) discover(ctx context.Context, p access.IdentityProvider) (discovered, error) {
 	c.mu.Lock()
-	d, known := c.known[issuer]
+	d, known := c.known[placeOf(p)]
 	c.mu.Unlock()
 	if known && c.now().Before(d.until) {
 		return d, nil
 	}
-	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, c.http), issuer)
-	if err != nil {
-		return d, discoveryProblem(err)
+	if !known {
+		client, err := newHTTP(p.TrustedCA)
+		if err != nil {
+			return d, err
+		}
+		d.http = client
 	}
-	d = discovered{provider: provider, until: c.now().Add(knownFor)}
-	if err := provider.Claims(&d.more); err != nil {
-		return d, &Problem{Kind: Unusable, Detail: "its discovery document cannot be read"}
+	if err := c.ask(ctx, p, &d); err != nil {
+		d.http.CloseIdleConnections()
+		return d, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.known) >= 16 { // there is one provider; others were typed by somebody who looks for the right one
 		clear(c.known)
 	}
-	c.known[issuer] = d
+	c.known[placeOf(p)] = d
 	return d, nil
+}
+
+// ask reads the discovery document.
+func (c *Client) ask(ctx context.Context, p access.IdentityProvider, d *discovered) (err error) {
+	if d.provider, err = oidc.NewProvider(oidc.ClientContext(ctx, d.http), p.Issuer); err != nil {
+		return discoveryProblem(p, err)
+	}
+	d.until = c.now().Add(knownFor)
+	if err := d.provider.Claims(&d.more); err != nil {
+		return &Problem{Kind: Unusable, Detail: "Its discovery document cannot be read."}
+	}
+	return nil
 }
 
 // SignOutURL is where somebody signs out at the provider too; empty when it has no such place (RP-Initiated Logout 1.0).
 func (c *Client) SignOutURL(ctx context.Context, p access.IdentityProvider, idToken string) string {
-	d, err := c.discover(ctx, p.Issuer)
+	d, err := c.discover(ctx, p)
 	if err != nil || d.more.EndSession == "" {
 		return ""
 	}
@@ -211,17 +241,4 @@ func (c *Client) SignOutURL(ctx context.Context, p access.IdentityProvider, idTo
 	}
 	u.RawQuery = query.Encode()
 	return u.String()
-}
-
-// errorText is an error without what a provider said: addresses and TLS alerts are ours, bodies are not.
-func errorText(err error) string {
-	var refused channel.AddressError
-	var call *url.Error
-	switch {
-	case errors.As(err, &refused):
-		return refused.Error()
-	case errors.As(err, &call):
-		return call.Err.Error()
-	}
-	return fmt.Sprintf("%T", err)
 }

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"encoding/pem"
 	"errors"
 	"net"
 	"net/http"
@@ -212,6 +213,22 @@ func TestAddressesThatAreNotCalled(t *testing.T) {
 		if kindOf(err) != Unreachable || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", issuer, err)
 		}
+	}
+}
+
+func TestTrustedCA(t *testing.T) {
+	var server *httptest.Server
+	server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"issuer": "` + server.URL + `", "authorization_endpoint": "` + server.URL + `/auth"}`))
+	}))
+	t.Cleanup(server.Close)
+	c, p := newClient(t), access.IdentityProvider{Issuer: server.URL, ClientID: "x"}
+	if _, _, err := c.Begin(t.Context(), p); kindOf(err) != Unreachable || !strings.Contains(err.Error(), "not trusted") {
+		t.Errorf("an authority that nobody trusts: %v", err)
+	}
+	p.TrustedCA = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+	if _, _, err := c.Begin(t.Context(), p); err != nil {
+		t.Errorf("an authority that the settings trust: %v", err)
 	}
 }
 

@@ -2,9 +2,13 @@ package oidc
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 
 	"golang.org/x/oauth2"
+
+	"heliograph/access"
+	"heliograph/channel"
 )
 
 // Kind is what went wrong with a sign-in, as the console has words for it.
@@ -41,32 +45,45 @@ func (p *Problem) Error() string {
 func (p *Problem) Unwrap() error { return p.err }
 
 // discoveryProblem tells a provider that does not answer from one that answers something else.
-func discoveryProblem(err error) *Problem {
+func discoveryProblem(p access.IdentityProvider, err error) *Problem {
 	text := err.Error()
 	switch {
 	case strings.HasPrefix(text, "Get "):
-		return &Problem{Kind: Unreachable, Detail: errorText(err), err: err}
+		return unreachable(p.Issuer, err)
 	case strings.Contains(text, "issuer did not match") || strings.Contains(text, "issuer URL provided to client"):
-		return &Problem{Kind: Unusable, Detail: "its discovery document names another issuer", err: err}
+		return &Problem{Kind: Unusable, Detail: "Its discovery document names another issuer.", err: err}
 	case len(text) > 3 && text[0] >= '1' && text[0] <= '5' && text[3] == ' ': // "404 Not Found: body"
-		return &Problem{Kind: Unusable, Detail: "its discovery document answered " + text[:3], err: err}
+		return &Problem{Kind: Unusable, Detail: "Its discovery document answered " + text[:3] + ".", err: err}
 	}
-	return &Problem{Kind: Unusable, Detail: "its discovery document cannot be read", err: err}
+	return &Problem{Kind: Unusable, Detail: "Its discovery document cannot be read.", err: err}
+}
+
+// unreachable puts into words why an address of the provider could not be called.
+func unreachable(address string, err error) *Problem {
+	host := address
+	if u, parseErr := url.Parse(address); parseErr == nil {
+		host = u.Host
+	}
+	return &Problem{Kind: Unreachable, Detail: channel.ConnectFailure(host, err).Detail, err: err}
 }
 
 // exchangeProblem is about the token endpoint (RFC 6749 section 5.2).
-func exchangeProblem(err error) *Problem {
+func exchangeProblem(d discovered, err error) *Problem {
 	var answer *oauth2.RetrieveError
-	if !errors.As(err, &answer) {
-		return &Problem{Kind: Unreachable, Detail: errorText(err), err: err}
+	var call *url.Error
+	switch {
+	case errors.As(err, &call):
+		return unreachable(d.provider.Endpoint().TokenURL, err)
+	case !errors.As(err, &answer):
+		return &Problem{Kind: Unusable, Detail: "The answer of the token endpoint cannot be read.", err: err}
 	}
 	switch answer.ErrorCode {
 	case "invalid_client", "unauthorized_client":
-		return &Problem{Kind: Credentials, Detail: "the token endpoint answered " + answer.ErrorCode}
+		return &Problem{Kind: Credentials, Detail: "The token endpoint answered " + answer.ErrorCode + "."}
 	case "invalid_grant":
-		return &Problem{Kind: Stale, Detail: "the code was used before or has expired"}
+		return &Problem{Kind: Stale, Detail: "The code was used before or has expired."}
 	}
-	return &Problem{Kind: Refused, Detail: "the token endpoint answered " + oauthWord(answer.ErrorCode)}
+	return &Problem{Kind: Refused, Detail: "The token endpoint answered " + oauthWord(answer.ErrorCode) + "."}
 }
 
 // oauthWord is an error code of the standard, or a word for one that is none: a provider, or whoever made the address up,

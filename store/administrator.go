@@ -14,24 +14,34 @@ var ErrLastAdministrator = fmt.Errorf("this is the last administrator who can si
 // AddAccount makes an account without a password, with all that an administrator says about it. ErrConflict when the
 // name is taken, whatever its case.
 func (s *Store) AddAccount(ctx context.Context, a access.Account, entries ...access.Entry) (access.Account, error) {
+	a, err := s.newAccount(a)
+	if err != nil {
+		return a, err
+	}
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error { return addAccount(ctx, tx, a) })
+	return a, err
+}
+
+func (s *Store) newAccount(a access.Account) (access.Account, error) {
 	a.Name, a.CreatedAt = accountName(a.Name), at(ms(s.now()))
 	if a.Name == "" || len(a.Name) > 128 {
 		return a, errors.New("the name of an account has 1 to 128 characters")
 	}
-	err := s.WriteAudited(ctx, entries, func(tx Tx) error {
-		_, err := tx.Exec(ctx, `
+	return a, nil
+}
+
+func addAccount(ctx context.Context, tx Tx, a access.Account) error {
+	_, err := tx.Exec(ctx, `
 			INSERT INTO accounts (id, name, role, limited, mail, mobile, receives_alerts, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			a.ID, a.Name, string(a.Role), !a.Scope.All(), a.Mail, a.Mobile, a.Alerts, ms(a.CreatedAt))
-		if isUnique(err) {
-			return fmt.Errorf("an account with this name exists already: %w", ErrConflict)
-		}
-		if err != nil {
-			return err
-		}
-		return accountGroups.save(ctx, tx, a.ID, a.Scope)
-	})
-	return a, err
+		a.ID, a.Name, string(a.Role), !a.Scope.All(), a.Mail, a.Mobile, a.Alerts, ms(a.CreatedAt))
+	if isUnique(err) {
+		return fmt.Errorf("an account with this name exists already: %w", ErrConflict)
+	}
+	if err != nil {
+		return err
+	}
+	return accountGroups.save(ctx, tx, a.ID, a.Scope)
 }
 
 // UpdateAccount replaces what an administrator says about an account: role, groups, mail, mobile and alerts. Sessions go

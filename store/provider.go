@@ -80,6 +80,31 @@ func (s *Store) AccountByIdentity(ctx context.Context, issuer, subject string) (
 	return a, managed, err
 }
 
+// AddIdentityAccount makes the account of somebody who signed in at a provider for the first time. Its role follows their
+// groups there. ErrConflict when the name or the identity is taken.
+func (s *Store) AddIdentityAccount(ctx context.Context, a access.Account, i access.Identity, entries ...access.Entry) (access.Account, error) {
+	a, err := s.newAccount(a)
+	if err != nil {
+		return a, err
+	}
+	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
+		if err := addAccount(ctx, tx, a); err != nil {
+			return err
+		}
+		return connect(ctx, tx, a.ID, i, true)
+	})
+	return a, err
+}
+
+func connect(ctx context.Context, tx Tx, accountID string, i access.Identity, managed bool) error {
+	_, err := tx.Exec(ctx, `INSERT INTO account_identities (issuer, subject, account, managed) VALUES ($1, $2, $3, $4)`,
+		i.Issuer, i.Subject, accountID, managed)
+	if isUnique(err) {
+		return fmt.Errorf("this identity belongs to an account already: %w", ErrConflict)
+	}
+	return err
+}
+
 // HasIdentity reports whether an account is somebody's at a provider.
 func (s *Store) HasIdentity(ctx context.Context, issuer, accountID string) (has bool, err error) {
 	err = s.Read(ctx, func(tx Tx) error {
@@ -90,14 +115,7 @@ func (s *Store) HasIdentity(ctx context.Context, issuer, accountID string) (has 
 
 // Connect lets somebody sign in to an account at a provider. ErrConflict when they have another account there.
 func (s *Store) Connect(ctx context.Context, accountID string, i access.Identity, managed bool, entries ...access.Entry) error {
-	return s.WriteAudited(ctx, entries, func(tx Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO account_identities (issuer, subject, account, managed) VALUES ($1, $2, $3, $4)`,
-			i.Issuer, i.Subject, accountID, managed)
-		if isUnique(err) {
-			return fmt.Errorf("this identity belongs to an account already: %w", ErrConflict)
-		}
-		return err
-	})
+	return s.WriteAudited(ctx, entries, func(tx Tx) error { return connect(ctx, tx, accountID, i, managed) })
 }
 
 // Disconnect ends that an account is somebody's at a provider. An account that the provider made goes on to be its own.

@@ -247,10 +247,3 @@ func TestSessionCodecIsSteady(t *testing.T) {
 		t.Error("something else was taken for a session")
 	}
 }
-
-func TestSecureCookie(t *testing.T) {
-	m := NewSessions(nil, true)
-	if c := m.Cookie; !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || !strings.HasPrefix(c.Name, "__Host-") || c.Path != "/" {
-		t.Errorf("%+v", c)
-	}
-}
