@@ -15,9 +15,6 @@ import (
 	"heliograph/store"
 )
 
-// keysEvery is how often a process looks whether its key file changed, and tells the others which keys it has.
-const keysEvery = 5 * time.Second
-
 // KeysEnv is the environment variable that may hold the content of a key file, in place of one.
 const KeysEnv = "HELIOGRAPH_KEY"
 
@@ -82,7 +79,7 @@ func (a *App) Reload() {
 }
 
 func (k *keyKeeper) run(ctx context.Context) {
-	ticker := time.NewTicker(keysEvery)
+	ticker := time.NewTicker(store.AgreeEvery)
 	defer ticker.Stop()
 	for {
 		select {

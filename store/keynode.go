@@ -10,6 +10,9 @@ import (
 	"heliograph/seal"
 )
 
+// AgreeEvery is how often each process is to call AgreeKeys.
+const AgreeEvery = 5 * time.Second
+
 // nodeLives is how long after its last word a process counts as running.
 const nodeLives = 45 * time.Second
 
@@ -57,6 +60,19 @@ func (s *Store) AgreeKeys(ctx context.Context, me KeyNode) (inUse KeysInUse, cha
 	return inUse, changed, nil
 }
 
+// useAgreed uses the keys that the nodes agreed on, also when this one has not looked since.
+func (s *Store) useAgreed(ctx context.Context) error {
+	var inUse KeysInUse
+	err := s.Read(ctx, func(tx Tx) (err error) {
+		inUse, err = keysInUse(ctx, tx)
+		return err
+	})
+	if err == nil && !s.keys.Use(inUse.Sealing, inUse.Index) {
+		err = inUse.refuse(s.keys)
+	}
+	return err
+}
+
 // next is what to use: the newest keys of a file that has those in use, when every node has them too.
 func (u KeysInUse) next(keys *seal.Keys, nodes []KeyNode) KeysInUse {
 	u.Sealing = newest(keys.Sealing(), u.Sealing, nodes)
@@ -94,7 +110,7 @@ func (s *Store) putInUse(ctx context.Context, tx Tx, next KeysInUse) error {
 			return err
 		}
 	}
-	return s.jobs.Insert(ctx, tx, ResealJob())
+	return s.jobs.Insert(ctx, tx, s.resealJob())
 }
 
 // sayKeys writes which keys this process has. On SQLite there is no other process, and so nobody to tell.

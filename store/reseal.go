@@ -22,9 +22,14 @@ type ResealArgs struct{}
 // Kind names the job.
 func (ResealArgs) Kind() string { return "reseal" }
 
-// ResealJob is the job, to be inserted when another key was put in use.
-func ResealJob() courier.Job {
-	return courier.Job{Args: ResealArgs{}, Queue: courier.Control, Lane: 4, Once: true}
+// resealJob is the job, to be inserted when another key was put in use. With several nodes it waits until the others
+// have noticed: until then they seal with the old key, and a row that was gone through would get it again.
+func (s *Store) resealJob() courier.Job {
+	job := courier.Job{Args: ResealArgs{}, Queue: courier.Control, Lane: 4, Once: true}
+	if s.Postgres() != nil {
+		job.At = s.now().Add(AgreeEvery + time.Second)
+	}
+	return job
 }
 
 // Reseal goes through the sealed columns, page by page, and seals and hashes what is not yet under the keys in use. How
@@ -33,6 +38,9 @@ func ResealJob() courier.Job {
 func (s *Store) Reseal(ctx context.Context, _ ResealArgs, running courier.Running) error {
 	if len(s.keys.Sealing()) == 1 && len(s.keys.Index()) == 1 {
 		return s.Complete(ctx, running) // nothing else can have sealed
+	}
+	if err := s.useAgreed(ctx); err != nil {
+		return err
 	}
 	end := s.now().Add(resealTime)
 	for _, c := range sealedColumns {

@@ -13,7 +13,7 @@ import (
 
 func TestBackupWhileSendingOnSQLite(t *testing.T) {
 	t.Parallel()
-	s := newCrash(t, figures(), "")
+	s := newCrash(t, figures().fewer(1), "")
 	file := s.backUpWhileSending()
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -30,9 +30,11 @@ func TestBackupWhileSendingOnSQLite(t *testing.T) {
 
 func TestBackupWhileSendingOnPostgreSQL(t *testing.T) {
 	t.Parallel()
-	s := newCrash(t, figures(), pgtest.Database(t))
+	s := newCrash(t, figures().fewer(1), pgtest.Database(t))
 	file := s.backUpWhileSending()
-	s.restore(func(string) string {
+	node := filepath.Join(s.data, "node") // who was here last, so that nobody waits until those are surely gone
+	s.restore(func(data string) string {
+		move(t, node, filepath.Join(data, "node"))
 		fresh := pgtest.Database(t)
 		restore, err := exec.LookPath("pg_restore")
 		if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pg_restore"); len(found) > 0 {
@@ -53,7 +55,7 @@ func (s *scene) backUpWhileSending() (file string) {
 	s.setUp()
 	s.slowDown()
 	s.sent = s.send()
-	s.reach(s.devices / 2)
+	s.reach(s.devices/2, s.sent)
 	file = filepath.Join(s.t.TempDir(), "backup")
 	if said := s.command(exitDone, "backup", file); !strings.Contains(said, "heliograph.key") {
 		s.t.Errorf("it does not say where the keys are: %s", said)
@@ -64,7 +66,7 @@ func (s *scene) backUpWhileSending() (file string) {
 	if said := s.command(exitFailed, "backup", file); !strings.Contains(said, "exists already") {
 		s.t.Errorf("a backup is overwritten: %s", said)
 	}
-	s.reach(s.devices)
+	s.reach(s.devices, s.sent)
 	s.serve.kill()
 	return file
 }
@@ -81,11 +83,13 @@ func (s *scene) restore(put func(data string) (database string)) {
 	}
 	move(s.t, keys, filepath.Join(s.data, "heliograph.key"))
 	s.startServe()
-	repeats := s.check(s.waitDone(s.sent))
-	if all := 2 * s.devices; repeats > all {
-		s.t.Errorf("%d repeats of %d messages", repeats, all)
+	l := s.account(s.waitDone(s.sent))
+	l.mustBeSent(s.t)
+	if l.repeats() > s.messages() {
+		s.t.Errorf("%d repeats of %d messages", l.repeats(), s.messages())
 	}
-	s.t.Logf("%d messages, %d repeats after the restore", 2*s.devices, repeats)
+	s.recount()
+	l.publish(s.t, "restored from a backup, "+map[bool]string{true: "SQLite", false: "PostgreSQL"}[s.database == ""], 1)
 }
 
 func move(t *testing.T, from, to string) {

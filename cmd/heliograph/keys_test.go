@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,10 +43,10 @@ func rotateWhileServing(t *testing.T, database string) {
 			t.Fatalf("%s: not done within %v: %+v\n%s", rotation, patience, s.keyStatus(), s.serve.output)
 		}
 		s.command(exitDone, "keys", "prune")
-		if r := s.keyStatus(); len(r.Keys) != 2 || r.Keys[0].State != "in use" || r.Keys[1].State != "in use" || r.Keys[0].Values != 43 || len(r.Unopened) > 0 {
+		if r := s.keyStatus(); len(r.Keys) != 2 || r.Keys[0].State != "in use" || r.Keys[1].State != "in use" || r.Keys[0].Values != 44 || len(r.Unopened) > 0 {
 			t.Errorf("after %s and prune: %+v", rotation, r)
 		}
-		s.check(s.waitDone(s.send()))
+		s.account(s.waitDone(s.send())).mustBeWhole(t, 0)
 		s.forget()
 	}
 	s.serve.stop()
@@ -70,13 +69,6 @@ func (s *scene) keyStatus() (r keyReport) {
 		s.t.Fatal(err)
 	}
 	return r
-}
-
-// forget makes the simulators forget what they received.
-func (s *scene) forget() {
-	for _, name := range []string{"apns", "fcm", "inbox"} {
-		s.sim(name).call(http.StatusOK, "POST", "/_sim/reset", nil)
-	}
 }
 
 // command runs heliograph beside the running process, on its database.
@@ -142,7 +134,7 @@ func TestKeyFilesThatDoNotFitAreRefused(t *testing.T) {
 	s.refused(file, before, 0o644, "chmod 600")
 	s.refused(file, nil, 0, "put it back from your backup")
 	s.startServe()
-	s.check(s.waitDone(s.send()))
+	s.account(s.waitDone(s.send())).mustBeWhole(t, 0)
 }
 
 // commandAlone runs a command that works on nothing.
@@ -193,7 +185,7 @@ func TestKeysOfTwoNodes(t *testing.T) {
 	}
 	s.serve.stop() // the second one opens what the first one sealed
 	s.api = newCaller(t, ready.API, s.token, s.client)
-	s.check(s.waitDone(s.send()))
+	s.account(s.waitDone(s.send())).mustBeWhole(t, 0)
 }
 
 // waitsForOne reports whether the first node has said that it has the new key and the second one not.
