@@ -120,6 +120,8 @@ func (c *console) routes() *web.Routes {
 	private("POST "+templatesPath+"/{id}/duplicate", access.Configure, c.duplicateTemplate)
 	private("POST "+templatesPath+"/{id}/restore", access.Configure, c.restoreTemplate)
 	private("POST "+templatesPath+"/{id}/delete", access.Configure, c.deleteTemplate)
+	private("GET "+organizationPath, access.SeeSettings, c.organization)
+	private("POST "+organizationPath, access.Configure, c.setOrganization)
 	private("GET "+soundsPath, access.SeeSettings, c.sounds)
 	private("POST "+soundsPath, access.Configure, c.createSound)
 	private("POST "+soundsPath+"/{id}", access.Configure, c.renameSound)

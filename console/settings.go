@@ -55,6 +55,7 @@ func (c *console) settings(w http.ResponseWriter, r *http.Request) error {
 		{"notifications", links},
 		{"system", []settingsLink{
 			{"signin", signInSettingsPath, "fingerprint", signIn},
+			{"organization", organizationPath, "building", ""},
 			{"network", networkPath, "world", ""},
 			{"api", "/api/docs", "api", ""},
 			{"about", "/settings/about", "info-circle", t(r.Context(), "about.version.short", c.version())},

@@ -34,6 +34,7 @@ type Templates interface {
 	// Channels tells for which channels something is set up.
 	Channels(ctx context.Context) (map[message.Channel]bool, error)
 	Organization(ctx context.Context) (fleet.Organization, error)
+	SetOrganization(ctx context.Context, actor access.Actor, o fleet.Organization) (fleet.Organization, error)
 
 	Sounds(ctx context.Context) ([]template.Sound, error)
 	Sound(ctx context.Context, id string) (template.Sound, error)

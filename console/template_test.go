@@ -280,6 +280,26 @@ func TestTemplateIsTried(t *testing.T) {
 	}
 }
 
+func TestOrganization(t *testing.T) {
+	h := newHouse(t)
+	page := h.post(organizationPath, http.StatusUnprocessableEntity, "name", "Hospital", "mail", "nobody", "time_zone", "Mars/Olympus", "language", "en", "trouble_minutes", "soon")
+	for _, field := range []string{"mail", "time_zone", "trouble_minutes"} {
+		page.one(t, "#"+field+"-problem")
+	}
+	if page.one(t, "#name").attr["value"] != "Hospital" || page.one(t, "#trouble_minutes").attr["value"] != "soon" {
+		t.Error("what was typed is lost")
+	}
+	h.post(organizationPath, http.StatusOK, "name", "Hospital", "mail", "desk@example.com", "time_zone", "Europe/Lisbon", "language", "pt", "trouble_minutes", "5").one(t, ".alert-success")
+	o, err := h.door.Organization(h.Context())
+	h.must(err)
+	if o.Name != "Hospital" || o.Speaks() != "pt" || o.TimeZone != "Europe/Lisbon" || o.TroubleMinutes != 5 {
+		t.Errorf("stored %+v", o)
+	}
+	if got := h.get(organizationPath, http.StatusOK).one(t, "#language option[selected]").attr["value"]; got != "pt" {
+		t.Errorf("it shows %q", got)
+	}
+}
+
 func TestSounds(t *testing.T) {
 	h := newHouse(t)
 	h.servers()

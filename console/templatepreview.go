@@ -132,7 +132,12 @@ func (c *console) templatePreview(r *http.Request, form *templateForm) (p templa
 }
 
 func (p *templatePreview) take(v intake.TemplatePreview) {
-	p.Language, p.Missing, p.Samples = v.Language, v.Missing, v.Samples
+	p.Language, p.Samples = v.Language, v.Samples
+	for _, name := range v.Missing {
+		if !slices.Contains(p.Missing, name) {
+			p.Missing = append(p.Missing, name)
+		}
+	}
 	p.Push, p.SMTP, p.SMS = v.Content.Push, v.Content.SMTP, v.Content.SMS
 }
 

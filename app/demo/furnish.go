@@ -12,7 +12,9 @@ import (
 
 	"heliograph/access"
 	"heliograph/app"
+	"heliograph/fleet"
 	"heliograph/intake"
+	"heliograph/internal/demofleet"
 	"heliograph/sim"
 )
 
@@ -38,6 +40,9 @@ func (d *Demo) furnish(ctx context.Context) (token string, err error) {
 	if err := d.fillFleet(ctx); err != nil {
 		return "", err
 	}
+	if err := d.introduce(ctx, actor); err != nil {
+		return "", err
+	}
 	if err := d.makeAppKey(ctx, actor); err != nil {
 		return "", err
 	}
@@ -46,6 +51,18 @@ func (d *Demo) furnish(ctx context.Context) (token string, err error) {
 		return "", fmt.Errorf("making the demo's token: %w", err)
 	}
 	return token, nil
+}
+
+// introduce says whose fleet it is, once: who changes it finds it changed.
+func (d *Demo) introduce(ctx context.Context, actor access.Actor) error {
+	known, err := d.app.Door().Organization(ctx)
+	if err != nil || known != (fleet.Organization{}) {
+		return err
+	}
+	_, err = d.app.Door().SetOrganization(ctx, actor, fleet.Organization{
+		Name: "Hospital Example", Helpdesk: "the service desk, extension 4711", Mail: "servicedesk@" + demofleet.Domain, Phone: "4711",
+	})
+	return err
 }
 
 // administrator is the account that the visitor is signed in as.
