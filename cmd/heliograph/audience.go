@@ -26,6 +26,12 @@ type audienceFlags struct {
 	AudienceFile string   `help:"JSON file with the audience, - for standard input." placeholder:"FILE"`
 }
 
+// none reports whether nobody is named.
+func (f audienceFlags) none() bool {
+	built, err := f.build()
+	return err == nil && len(built) == 0 && f.AudienceFile == ""
+}
+
 // audience is the API's object. Nobody at all is a mistake, not everybody.
 func (f audienceFlags) audience(in io.Reader) (any, error) {
 	built, err := f.build()

@@ -12,6 +12,7 @@ import (
 type sendCmd struct {
 	To   audienceFlags `embed:"" group:"To whom"`
 	What contentFlags  `embed:"" group:"What"`
+	As   templateFlags `embed:"" group:"What"`
 
 	At      string        `help:"Send at this time, not now." placeholder:"2026-01-31T09:00:00Z" group:"When"`
 	Expires time.Duration `help:"What was not sent so long after the start is given up." placeholder:"24h" group:"When"`
@@ -35,8 +36,9 @@ Examples:
     heliograph send --group Berlin --subject 'Office closed' --mail-file text.txt --wait
     heliograph send --property floor=3 --push 'Fire drill' --preview
     heliograph send --audience-file audience.json --content-file - < content.json
+    heliograph send --no-compliant --template 'Out of Compliance' --channel smtp --subject 'Please act today'
 
---audience-file and --content-file hold the objects "audience" and "ad_hoc" of the API.
+--audience-file and --content-file hold the objects "audience" and "ad_hoc" (with --template "overrides") of the API.
 
 The exit code with --wait is 1 when a delivery failed or its outcome is unknown.`
 }
@@ -54,11 +56,14 @@ func (c *sendCmd) Run(ctx context.Context, term terminal) error {
 	if err := c.oneStdin(); err != nil {
 		return err
 	}
-	audience, err := c.To.audience(term.in)
-	if err != nil {
-		return err
+	body := map[string]any{}
+	if !c.To.none() || c.As.Template == "" || c.Preview { // a template may know by itself whom to reach
+		audience, err := c.To.audience(term.in)
+		if err != nil {
+			return err
+		}
+		body["audience"] = audience
 	}
-	body := map[string]any{"audience": audience}
 	if !c.Preview {
 		if err := c.complete(body, term.in); err != nil {
 			return err
@@ -76,11 +81,9 @@ func (c *sendCmd) Run(ctx context.Context, term terminal) error {
 
 // complete adds what is said, and when.
 func (c *sendCmd) complete(body map[string]any, in io.Reader) error {
-	content, err := c.What.content(in)
-	if err != nil {
+	if err := c.As.fill(body, c.What, in); err != nil {
 		return err
 	}
-	body["ad_hoc"] = content
 	if c.At != "" {
 		at, err := time.Parse(time.RFC3339, c.At)
 		if err != nil {

@@ -70,6 +70,12 @@ func TestSendAsks(t *testing.T) {
 	}{
 		{"all", "", []string{"--all", "--push", "Hi"},
 			`{"audience": {"all": true}, "ad_hoc": {"push": {"message": "Hi"}}}`},
+		{"template", "", []string{"--all", "--template", "Out of Compliance"},
+			`{"audience": {"all": true}, "template": "Out of Compliance"}`},
+		{"template that knows whom to reach", "", []string{"--template", "On call", "--channel", "smtp,sms", "--subject", "Now", "--badge", "0"},
+			`{"template": "On call", "channels": ["smtp", "sms"], "overrides": {"smtp": {"subject": "Now"}, "push": {"badge": 0}}}`},
+		{"template with texts in a file", `{"sms": {"message": "Hi"}}`, []string{"--all", "--template", "t", "--content-file", "-"},
+			`{"audience": {"all": true}, "template": "t", "overrides": {"sms": {"message": "Hi"}}}`},
 		{"lists", "", []string{"--device", "a,b", "--device", "c", "--user", "u", "--group", "Süd, West", "--push", "Hi"},
 			`{"audience": {"device_ids": ["a,b", "c"], "user_ids": ["u"], "groups": ["Süd, West"]}, "ad_hoc": {"push": {"message": "Hi"}}}`},
 		{"filter", "", []string{
