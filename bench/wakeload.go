@@ -174,7 +174,11 @@ func notificationOf(device int, told uint32, beat bool, now time.Time) []byte {
 	b.Grow(2600)
 	b.WriteString(`<?xml version="1.0" encoding="utf-8"?><soap11:Envelope xmlns:soap11="http://schemas.xmlsoap.org/soap/envelope/"><soap11:Header><t:RequestServerVersion xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types" Version="Exchange2016"/></soap11:Header><soap11:Body><m:SendNotification xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types" xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"><m:ResponseMessages><m:SendNotificationResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode><m:Notification><t:SubscriptionId>`)
 	b.WriteString(subscription(device))
-	b.WriteString(`</t:SubscriptionId><t:PreviousWatermark>` + mark(told-1) + `</t:PreviousWatermark><t:MoreEvents>false</t:MoreEvents>`)
+	b.WriteString(`</t:SubscriptionId>`)
+	if told > 1 { // each run begins anew, and nothing went missing before
+		b.WriteString(`<t:PreviousWatermark>` + mark(told-1) + `</t:PreviousWatermark>`)
+	}
+	b.WriteString(`<t:MoreEvents>false</t:MoreEvents>`)
 	if beat {
 		b.WriteString(`<t:StatusEvent><t:Watermark>` + mark(told) + `</t:Watermark></t:StatusEvent>`)
 	} else {

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,7 +19,7 @@ import (
 const batchEvery = 2 * time.Second
 
 // batchMany is how many registrations are written at once: other writers wait meanwhile.
-const batchMany = 500
+const batchMany = 1000
 
 // gapPatience: a watermark that does not follow the stored one may follow one that another node has not written yet.
 const gapPatience = 5 * time.Second
@@ -218,6 +219,7 @@ func (w *Waker) WriteContacts(ctx context.Context) error {
 	w.writing.Lock() // one batch at a time, so that none overtakes another
 	defer w.writing.Unlock()
 	list := w.learned.take()
+	slices.SortFunc(list, func(a, b *desk) int { return cmp.Compare(a.key, b.key) }) // neighbours stand on one page
 	for len(list) > 0 {
 		n := min(len(list), batchMany)
 		if err := w.writeBatch(ctx, list[:n]); err != nil {

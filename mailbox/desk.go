@@ -11,6 +11,7 @@ import (
 // stands between the store and a cache: what it holds is at most targetKept old, and it is cleared away only when it
 // holds nothing that the store does not have. (So it cannot be the entry of a cache that evicts as it likes.)
 type desk struct {
+	key    int64 // of the registration; set once
 	mu     sync.Mutex
 	target Target
 	read   time.Time // when target was asked for
@@ -168,7 +169,7 @@ func (ds *desks) get(hash [32]byte) *desk {
 }
 
 // put sets a desk up, unless there is one by now. most bounds how many of a shard stand unused.
-func (ds *desks) put(hash [32]byte, most int) *desk {
+func (ds *desks) put(hash [32]byte, key int64, most int) *desk {
 	s := &ds.shards[hash[0]%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,7 +179,7 @@ func (ds *desks) put(hash [32]byte, most int) *desk {
 	if len(s.list) >= most {
 		evict(s.list)
 	}
-	d := &desk{}
+	d := &desk{key: key}
 	s.list[hash] = d
 	return d
 }

@@ -210,7 +210,7 @@ func (w *Waker) deskOf(c Capability) (*desk, Answer) {
 
 // setUp gives a target its desk, and returns it locked; nil = it was cleared away in that moment.
 func (w *Waker) setUp(t *Target, asked time.Time) *desk {
-	d := w.desks.put(t.CapabilityHash, w.options.Desks/shards+1)
+	d := w.desks.put(t.CapabilityHash, t.Key, w.options.Desks/shards+1)
 	d.mu.Lock()
 	if d.gone {
 		d.mu.Unlock()

@@ -18,6 +18,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"sync"
 )
 
@@ -147,18 +148,24 @@ func (s sealingKey) derive(p Purpose) cipher.AEAD {
 }
 
 type indexKey struct {
-	id  KeyID
-	key []byte
+	id   KeyID
+	key  []byte
+	macs *sync.Pool // of hash.Hash: making one costs more than hashing with it, and mail push hashes all the time
 }
 
 func newIndexKey(key []byte) indexKey {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("heliograph key file"))
-	return indexKey{id: KeyID(hex.EncodeToString(mac.Sum(nil)[:8])), key: key}
+	return indexKey{
+		id: KeyID(hex.EncodeToString(mac.Sum(nil)[:8])), key: key,
+		macs: &sync.Pool{New: func() any { return hmac.New(sha256.New, key) }},
+	}
 }
 
 func (i indexKey) hash(p Purpose, secret []byte) []byte {
-	mac := hmac.New(sha256.New, i.key)
+	mac := i.macs.Get().(hash.Hash) //nolint:forcetypeassert // nothing else is in it
+	defer i.macs.Put(mac)
+	mac.Reset()
 	mac.Write([]byte(p))
 	mac.Write([]byte{0})
 	mac.Write(secret)

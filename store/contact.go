@@ -43,7 +43,7 @@ type subscriptionRow struct {
 }
 
 func (b *contactBatch) save(ctx context.Context, list []mailbox.Contact) error {
-	if err := runEach(ctx, b.tx, registrationContacts(list), nil); err != nil {
+	if err := b.store.runEach(ctx, b.tx, registrationContacts(list), nil); err != nil {
 		return err
 	}
 	rows, missing, err := b.subscriptions(ctx, list)
@@ -146,7 +146,7 @@ func (b *contactBatch) subscriptions(ctx context.Context, list []mailbox.Contact
 			rows = append(rows, subscriptionRow{contact: c, registration: list[i].Key})
 		}
 	}
-	err = runEach(ctx, b.tx, statements, func(i int, r Row) error { return rows[i].scan(r) })
+	err = b.store.runEach(ctx, b.tx, statements, func(i int, r Row) error { return rows[i].scan(r) })
 	there := rows[:0]
 	for _, row := range rows {
 		if row.key == 0 {
@@ -293,6 +293,6 @@ func (s *Store) AddFigures(ctx context.Context, list []mailbox.HourFigure, times
 				ON CONFLICT (hour, leg, bucket) DO UPDATE SET n = h.n + excluded.n`,
 				[]any{hour, int64(l.Leg), int64(l.Bound), l.N}})
 		}
-		return runEach(ctx, tx, statements, nil)
+		return s.runEach(ctx, tx, statements, nil)
 	})
 }

@@ -13,36 +13,32 @@ type statement struct {
 	args  []any
 }
 
-// runEach runs statements in their order: on SQLite each text is prepared once, on PostgreSQL all travel at once. scan reads
-// the row that the i-th returns, or is given ErrNoRows by its Scan; nil = none returns any.
-func runEach(ctx context.Context, tx Tx, list []statement, scan func(i int, r Row) error) error {
+// runEach runs statements in their order: on SQLite each text is prepared once and stays so, on PostgreSQL all travel at
+// once. scan reads the row that the i-th returns, or is given ErrNoRows by its Scan; nil = none returns any. The texts are
+// few: they hold no values.
+func (s *Store) runEach(ctx context.Context, tx Tx, list []statement, scan func(i int, r Row) error) error {
 	if len(list) == 0 {
 		return nil
 	}
 	switch t := tx.(type) {
 	case sqliteTx:
-		return runPrepared(ctx, t, list, scan)
+		return s.engine.(*sqliteEngine).runPrepared(ctx, t, list, scan) //nolint:forcetypeassert // whose transaction it is
 	case postgresTx:
 		return runBatch(ctx, t, list, scan)
 	}
 	panic("a transaction of neither database")
 }
 
-func runPrepared(ctx context.Context, tx sqliteTx, list []statement, scan func(int, Row) error) error {
-	prepared := map[string]*sql.Stmt{}
-	defer func() {
-		for _, p := range prepared {
-			_ = p.Close() // its error was told when it ran
-		}
-	}()
+func (e *sqliteEngine) runPrepared(ctx context.Context, tx sqliteTx, list []statement, scan func(int, Row) error) error {
+	here := map[string]*sql.Stmt{}
 	for i, s := range list {
-		p := prepared[s.query]
+		p := here[s.query]
 		if p == nil {
 			var err error
-			if p, err = tx.PrepareContext(ctx, s.query); err != nil {
+			if p, err = e.inside(ctx, tx, s.query); err != nil {
 				return err
 			}
-			prepared[s.query] = p
+			here[s.query] = p
 		}
 		if scan == nil {
 			if _, err := p.ExecContext(ctx, s.args...); err != nil {
@@ -55,6 +51,16 @@ func runPrepared(ctx context.Context, tx sqliteTx, list []statement, scan func(i
 		}
 	}
 	return nil
+}
+
+// inside is a prepared statement in a transaction. The one connection that writes is the transaction's now, so a text that
+// is new is prepared on it, and for good only when it is free.
+func (e *sqliteEngine) inside(ctx context.Context, tx sqliteTx, text string) (*sql.Stmt, error) {
+	if s, ok := e.writes.Load(text); ok {
+		return tx.StmtContext(ctx, s.(*sql.Stmt)), nil //nolint:forcetypeassert // nothing else is stored
+	}
+	go func() { _, _ = prepared(context.Background(), e.writer, &e.writes, text) }() // next time it is there
+	return tx.PrepareContext(ctx, text)
 }
 
 func runBatch(ctx context.Context, tx postgresTx, list []statement, scan func(int, Row) error) (err error) {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"heliograph/mailbox"
-	"heliograph/seal"
 )
 
 // Subscribed is a registration with one subscription that its app has bound: what filling a database takes.
@@ -27,11 +26,11 @@ func (s *Store) AddRegistrations(ctx context.Context, list []Subscribed) error {
 				INSERT INTO registrations (id, secret_hash, capability_hash, support_code, platform, app, environment, wake, app_key,
 					state, state_at, token, token_hash, token_at, created_at, heard_at)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12, $10, $10, $10) RETURNING key`,
-				[]any{v.ID[:], v.SecretHash, v.CapabilityHash, v.SupportCode, int64(v.Platform), v.App, string(v.Environment), int64(v.Wake), v.AppKey,
-					ms(now), s.keys.Seal(seal.MailToken, registrationPlace(v.ID), []byte(v.Token)), s.keys.Hash(seal.MailToken, mailTokenText(t))}}
+				[]any{v.ID[:], v.SecretHash[:secretLength], v.CapabilityHash, v.SupportCode, int64(v.Platform), v.App, string(v.Environment), int64(v.Wake), v.AppKey,
+					ms(now), s.sealMailToken(v.ID, v.Token), mailTokenHashes(s.keys, t)[0]}}
 		}
 		keys := make([]int64, len(list))
-		err := runEach(ctx, tx, statements, func(i int, r Row) error { return r.Scan(&keys[i]) })
+		err := s.runEach(ctx, tx, statements, func(i int, r Row) error { return r.Scan(&keys[i]) })
 		if err != nil {
 			return err
 		}
@@ -42,6 +41,6 @@ func (s *Store) AddRegistrations(ctx context.Context, list []Subscribed) error {
 				[]any{keys[i], s.SubscriptionHash(v.SubscriptionID), bytesOrNil(s.MailServerHash(v.Server)), int64(v.Frequency / time.Minute),
 					ms(now), ms(now.Add(2 * v.Frequency))}}
 		}
-		return runEach(ctx, tx, statements, nil)
+		return s.runEach(ctx, tx, statements, nil)
 	})
 }

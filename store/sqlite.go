@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"modernc.org/sqlite"
@@ -23,6 +24,8 @@ type sqliteEngine struct {
 	sqliteDialect
 	writer  *sql.DB
 	readers *sql.DB
+
+	writes, reads sync.Map // *sql.Stmt by text, of what runs all the time: see prepared
 }
 
 // register makes the functions that our queries use known to every SQLite connection.
@@ -87,6 +90,22 @@ const cachePragma = "cache_size(-16384)"
 func dsn(path string, pragmas ...string) string {
 	query := url.Values{"_pragma": append([]string{"busy_timeout(10000)", cachePragma}, pragmas...)}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
+}
+
+// prepared is a statement that stays prepared: parsing costs more than running it.
+func prepared(ctx context.Context, db *sql.DB, known *sync.Map, text string) (*sql.Stmt, error) {
+	if s, ok := known.Load(text); ok {
+		return s.(*sql.Stmt), nil //nolint:forcetypeassert // nothing else is stored
+	}
+	made, err := db.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if before, loaded := known.LoadOrStore(text, made); loaded {
+		made.Close()                   //nolint:errcheck // somebody was quicker
+		return before.(*sql.Stmt), nil //nolint:forcetypeassert // likewise
+	}
+	return made, nil
 }
 
 func (e *sqliteEngine) close() {

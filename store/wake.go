@@ -40,6 +40,9 @@ const targetTables = `registrations r LEFT JOIN pending_wakes p ON p.registratio
 
 // Targets finds registrations by the hashes of their capabilities, with their tokens.
 func (s *Store) Targets(ctx context.Context, hashes [][32]byte) (list []mailbox.Target, err error) {
+	if e, ok := s.engine.(*sqliteEngine); ok {
+		return s.targetsOneByOne(ctx, e, hashes)
+	}
 	rows := make([][]any, len(hashes))
 	for i := range hashes {
 		rows[i] = []any{hashes[i][:]}
@@ -48,15 +51,32 @@ func (s *Store) Targets(ctx context.Context, hashes [][32]byte) (list []mailbox.
 	if err != nil {
 		return nil, err
 	}
-	return s.targets(ctx, `r.capability_hash IN `+s.listed("$1", bytesKind), text)
-}
-
-func (s *Store) targets(ctx context.Context, where string, arg any) (list []mailbox.Target, err error) {
 	err = s.Read(ctx, func(tx Tx) error {
-		list, err = s.readTargets(ctx, tx, where, arg)
+		list, err = s.readTargets(ctx, tx, `r.capability_hash IN `+s.listed("$1", bytesKind), text)
 		return err
 	})
 	return list, err
+}
+
+// targetsOneByOne asks SQLite, which is in this process, by a statement that stays prepared: each is for itself, so they
+// need no transaction.
+func (s *Store) targetsOneByOne(ctx context.Context, e *sqliteEngine, hashes [][32]byte) ([]mailbox.Target, error) {
+	ask, err := prepared(ctx, e.readers, &e.reads, `SELECT `+targetColumns+` FROM `+targetTables+` WHERE r.capability_hash = $1`)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]mailbox.Target, 0, len(hashes))
+	for i := range hashes {
+		t, err := s.scanTarget(oneRow{ask.QueryRowContext(ctx, hashes[i][:])})
+		switch {
+		case errors.Is(err, ErrNoRows):
+		case err != nil:
+			return nil, err
+		default:
+			list = append(list, t)
+		}
+	}
+	return list, nil
 }
 
 func (s *Store) readTargets(ctx context.Context, tx Tx, where string, arg any) ([]mailbox.Target, error) {
@@ -89,7 +109,7 @@ func (s *Store) scanTarget(r Row) (t mailbox.Target, err error) {
 func (s *Store) Park(ctx context.Context, list []mailbox.Parking) error {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b mailbox.Parking) int { return cmp.Compare(a.Key, b.Key) }) // locks are taken in one order
-	return s.Write(ctx, func(tx Tx) error { return runEach(ctx, tx, parkings(list), nil) })
+	return s.Write(ctx, func(tx Tx) error { return s.runEach(ctx, tx, parkings(list), nil) })
 }
 
 func parkings(list []mailbox.Parking) []statement {
@@ -246,7 +266,7 @@ func (s *Store) turns(ctx context.Context, tx Tx, rows []claimed, c mailbox.Clai
 	for server, turn := range next {
 		putOff = append(putOff, statement{`UPDATE mail_server_losses SET next_wake_at = $2 WHERE server_hash = $1`, []any{[]byte(server), ms(turn)}})
 	}
-	return turns, runEach(ctx, tx, putOff, nil)
+	return turns, s.runEach(ctx, tx, putOff, nil)
 }
 
 func (s *Store) nextTurn(ctx context.Context, tx Tx, server []byte) (time.Time, error) {
@@ -313,7 +333,7 @@ func (s *Store) SaveTries(ctx context.Context, list []mailbox.Try) error {
 				[]any{t.Key, ms(t.Since), ms(t.NextAt), oneIf(t.Failed), string(t.Reason)}}
 		}
 	}
-	return s.Write(ctx, func(tx Tx) error { return runEach(ctx, tx, statements, nil) })
+	return s.Write(ctx, func(tx Tx) error { return s.runEach(ctx, tx, statements, nil) })
 }
 
 func oneIf(b bool) int64 {

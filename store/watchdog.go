@@ -76,7 +76,7 @@ func (s *Store) SaveWatched(ctx context.Context, list []mailbox.Watched) error {
 				RETURNING registration, folder`, []any{v.Key, ms(v.HeardAt), late, lost, ms(v.LookAt)}}
 		}
 		lost := map[int64]mailbox.Folder{}
-		err := runEach(ctx, tx, statements, func(i int, r Row) error {
+		err := s.runEach(ctx, tx, statements, func(i int, r Row) error {
 			var registration int64
 			var folder mailbox.Folder
 			err := r.Scan(&registration, &folder)
@@ -102,7 +102,7 @@ func (s *Store) markLost(ctx context.Context, tx Tx, lost map[int64]mailbox.Fold
 	for _, key := range keys {
 		statements = append(statements, statement{`UPDATE registrations SET resubscribe = TRUE WHERE key = $1 AND state <> 3`, []any{key}})
 	}
-	if err := runEach(ctx, tx, statements, nil); err != nil {
+	if err := s.runEach(ctx, tx, statements, nil); err != nil {
 		return err
 	}
 	for _, key := range keys {
@@ -148,10 +148,10 @@ func (s *Store) SaveReminders(ctx context.Context, list []mailbox.Reminder) erro
 			statements = append(statements, statement{`UPDATE subscriptions SET reminders = reminders + 1, next_reminder_at = $2 WHERE key = $1 AND lost_at <> 0`,
 				[]any{r.Key, ms(r.NextAt)}})
 		}
-		if err := runEach(ctx, tx, statements, nil); err != nil {
+		if err := s.runEach(ctx, tx, statements, nil); err != nil {
 			return err
 		}
-		if err := runEach(ctx, tx, parkings(parked), nil); err != nil {
+		if err := s.runEach(ctx, tx, parkings(parked), nil); err != nil {
 			return err
 		}
 		for _, r := range list {
