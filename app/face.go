@@ -39,7 +39,8 @@ func (a *App) face() (web.Face, error) {
 func (a *App) consoleOptions() console.Options {
 	o := console.Options{
 		Accounts: a.store, Sessions: a.store.Sessions(), Servers: a.door, Network: a.door, Carriers: a.door, Templates: a.door, Figures: a.store, Devices: a.store,
-		Fleet: a.store, Sent: a.store, Sender: a.door,
+		Fleet: a.store, Sent: a.store, Sender: a.door, Administration: a.door, Registry: a.store,
+		Link:      func(secret string) string { return LinkURL(a.origin(), secret) },
 		OpenID:    oidc.New(a.origin, nil),
 		Providers: all.Providers, Passwords: access.NewPasswords(passwordsAtOnce),
 		Secure: a.secure(), Version: a.options.Version, Callback: a.callback,

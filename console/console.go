@@ -31,6 +31,9 @@ type Options struct {
 
 	OpenID OpenID // oidc.Client
 
+	Administration Administration // intake.Door
+	Registry       Registry       // store.Store
+
 	Providers []channel.Provider // in the order of the Add menus: channel/all
 	Passwords *access.Passwords
 
@@ -39,6 +42,7 @@ type Options struct {
 	DemoAccount string                     // name of the account that it signs in as
 	DemoInbox   string                     // URL of the page that shows simulated phones and mailboxes; empty = there is none
 	Version     string                     // empty = unknown
+	Link        func(secret string) string // where a one-time link's secret sets a password
 	Callback    func(server string) string // where a server's service reports what became of messages; nil = nowhere
 	Logger      *slog.Logger               // nil = silent
 	Metrics     *web.Metrics               // nil = not counted

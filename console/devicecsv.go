@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"heliograph/access"
 	"heliograph/fleet"
 	"heliograph/store"
 )
@@ -40,7 +42,7 @@ func (e *exporting) row(cells ...string) {
 
 // plainCell keeps a spreadsheet from taking a text for a formula.
 func plainCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if first, _ := utf8.DecodeRuneInString(text); text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + text
 	}
 	return text
@@ -76,6 +78,9 @@ func (e *exporting) pages(read func(cursor string) (next string, err error)) {
 func (c *console) devicesCSV(w http.ResponseWriter, r *http.Request) error {
 	query, err := readDeviceQuery(r.URL.Query())
 	if err != nil {
+		return err
+	}
+	if err := c.exported(r, access.ADevice, query.values()); err != nil {
 		return err
 	}
 	ctx, scope := r.Context(), actor(r).Scope

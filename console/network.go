@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"heliograph/access"
 	"heliograph/intake"
 )
 
@@ -68,6 +69,9 @@ func (c *console) networkCSV(w http.ResponseWriter, r *http.Request) error {
 	ctx := inEnglish(r.Context())
 	n, err := c.Network.NetworkNow(ctx)
 	if err != nil {
+		return err
+	}
+	if err := c.exported(r, access.ANetwork, nil); err != nil {
 		return err
 	}
 	e := export(w, "network-requirements.csv", "direction", "from", "to", "addresses", "port", "other_ports", "protocol", "purpose", "servers", "in_use", "trouble")

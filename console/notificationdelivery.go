@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/text/language"
 
+	"heliograph/access"
 	"heliograph/message"
 	"heliograph/notice"
 	"heliograph/store"
@@ -127,6 +128,11 @@ func (c *console) deliveriesCSV(w http.ResponseWriter, r *http.Request) error {
 	}
 	p, err := readDeliveries(r.URL.Query())
 	if err != nil {
+		return err
+	}
+	what := r.URL.Query()
+	what.Set("notification", string(n.ID))
+	if err := c.exported(r, access.ADelivery, what); err != nil {
 		return err
 	}
 	ctx, scope := r.Context(), actor(r).Scope

@@ -135,6 +135,22 @@ func (c *console) routes() *web.Routes {
 	private("POST /settings/administrators/{id}/second-factor/reset", access.Administer, c.resetTwoFactor)
 	private("POST /settings/administrators/{id}/sessions/end", access.Administer, c.endAccountSessions)
 
+	private("GET "+administratorsPath, access.SeeSettings, c.administrators)
+	private("GET "+administratorsPath+"/new", access.Administer, c.newAdministrator)
+	private("POST "+administratorsPath+"/new", access.Administer, c.createAdministrator)
+	private("GET "+administratorsPath+"/{id}", access.SeeSettings, c.editAdministrator)
+	private("POST "+administratorsPath+"/{id}", access.Administer, c.updateAdministrator)
+	private("POST "+administratorsPath+"/{id}/link", access.Administer, c.inviteAdministrator)
+	private("POST "+administratorsPath+"/{id}/delete", access.Administer, c.deleteAdministrator)
+	private("GET "+apiTokensPath, access.SeeSettings, c.apiTokens)
+	private("GET "+apiTokensPath+"/new", access.Administer, c.newAPIToken)
+	private("POST "+apiTokensPath+"/new", access.Administer, c.createAPIToken)
+	private("POST "+apiTokensPath+"/{id}/delete", access.Administer, c.deleteAPIToken)
+	private("GET "+auditPath, access.ReadAudit, c.audit)
+	private("GET "+auditPath+".csv", access.ReadAudit, c.auditCSV)
+	private("GET "+auditPath+"/{id}", access.ReadAudit, c.auditEntry)
+	private("POST "+auditPath+"/days", access.Configure, c.setAuditDays)
+
 	mux.Handle("GET /assets/", access.Open, c.assets)
 	open("/", func(http.ResponseWriter, *http.Request) error { return web.ErrNotFound })
 	return mux

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"time"
+
+	"heliograph/access"
 )
 
 // settingsPage leads to everything that can be set.
@@ -30,6 +32,13 @@ func (p settingsPage) heading(ctx context.Context) heading {
 }
 
 func (c *console) settings(w http.ResponseWriter, r *http.Request) error {
+	about := settingsSection{"system", []settingsLink{
+		{"api", "/api/docs", "api", ""},
+		{"about", "/settings/about", "info-circle", t(r.Context(), "about.version.short", c.version())},
+	}}
+	if !may(r.Context(), access.SeeSettings) {
+		return c.show(w, r, http.StatusOK, settingsPage{[]settingsSection{about}})
+	}
 	var links []settingsLink
 	for _, f := range serverFamilies {
 		state, err := c.familyState(r.Context(), f)
@@ -51,15 +60,19 @@ func (c *console) settings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	about.Links = append([]settingsLink{
+		{"organization", organizationPath, "building", ""},
+		{"network", networkPath, "world", ""},
+	}, about.Links...)
 	return c.show(w, r, http.StatusOK, settingsPage{[]settingsSection{
 		{"notifications", links},
-		{"system", []settingsLink{
+		{"access", []settingsLink{
+			{"administrators", administratorsPath, "users", ""},
 			{"signin", signInSettingsPath, "fingerprint", signIn},
-			{"organization", organizationPath, "building", ""},
-			{"network", networkPath, "world", ""},
-			{"api", "/api/docs", "api", ""},
-			{"about", "/settings/about", "info-circle", t(r.Context(), "about.version.short", c.version())},
+			{"tokens", apiTokensPath, "key", ""},
+			{"audit", auditPath, "history", ""},
 		}},
+		about,
 	}})
 }
 

@@ -64,7 +64,7 @@ type Catalogue struct {
 // areas of the console, in English: the language that every key exists in.
 var areas = []map[string]string{
 	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, notify, notification,
-	network, expiry, languages, profile, signInSettings, templates,
+	network, expiry, languages, profile, signInSettings, templates, administrators, apiTokens, auditLog,
 }
 
 // The languages that the console speaks.

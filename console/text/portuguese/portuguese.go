@@ -8,7 +8,7 @@ package portuguese
 // Areas of the console.
 var Areas = []map[string]string{
 	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, notify, notification,
-	network, expiry, languages, profile, signInSettings, templates,
+	network, expiry, languages, profile, signInSettings, templates, administrators, apiTokens, auditLog,
 }
 
 // Said is what other packages say in English, by its pattern; see text/sentence.go.
