@@ -102,7 +102,7 @@ var shared = map[*Catalogue][]string{
 		"%d minute", "%d minutes", "Action", "Actions", "Code", "Description", "Licence", "Message", "Messages", "Mobile", "Notification", "Notifications", "Pages", "Port",
 		"Production", "Secret", "Session", "Type", "Version", "Version %s", "Version %s %s",
 	},
-	Portuguese: {"Jailbreak", "Sandbox"},
+	Portuguese: {"Auditor", "ID", "Jailbreak", "Sandbox"},
 }
 
 func TestTextsAreTranslated(t *testing.T) {
