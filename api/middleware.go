@@ -37,7 +37,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // commas are the parameters whose words may also be separated by commas.
-var commas = []string{"platform", "ownership", "state", "action", "kind"}
+var commas = []string{"platform", "ownership", "state", "action", "kind", "type"}
 
 func withoutCommas(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

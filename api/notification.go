@@ -33,7 +33,14 @@ type Notification struct {
 	Recipients       int64      `json:"recipients" doc:"Number of deliveries: the sum of all counts."`
 	Counts           Counts     `json:"counts"`
 	Audience         Audience   `json:"audience"`
-	Content          Content    `json:"content"`
+	Content          Said       `json:"content"`
+}
+
+// Said is what a notification says, in every language. It stays as it was when the notification was asked for.
+type Said struct {
+	Content
+	Language string                     `json:"language,omitempty" doc:"Of these texts."`
+	Variants map[string]TemplateVariant `json:"variants,omitempty" doc:"The texts in other languages, for people who read them."`
 }
 
 // Counts are deliveries by channel and state, always all of them.
@@ -155,7 +162,18 @@ func showCounts(c map[message.State]int64) ChannelCounts {
 	}
 }
 
-func showContent(c template.Content) Content {
+func showContent(c template.Content) Said {
+	shown := Said{Content: texts(c), Language: c.Language}
+	for language, v := range c.Variants {
+		if shown.Variants == nil {
+			shown.Variants = map[string]TemplateVariant{}
+		}
+		shown.Variants[language] = showVariant(v)
+	}
+	return shown
+}
+
+func texts(c template.Content) Content {
 	return Content{Push: (*PushText)(c.Push), SMTP: (*MailText)(c.SMTP), SMS: (*SMSText)(c.SMS)}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -134,6 +135,21 @@ func pageOf[N, T any](nouns []N, next string, show func(N) T) *found[page[T]] {
 type Paged struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most entries of the answer."`
 	Cursor string `query:"cursor" maxLength:"512" doc:"The next_cursor of the page before."`
+}
+
+// partOf pages through a short list by its places.
+func partOf[T any](list []T, in Paged) (part []T, next string, err error) {
+	from := 0
+	if in.Cursor != "" {
+		if from, err = strconv.Atoi(in.Cursor); err != nil || from < 0 {
+			return nil, "", refused(Fault{"cursor", "was not made by this list"})
+		}
+	}
+	to := min(from+in.Limit, len(list))
+	if to < len(list) {
+		next = strconv.Itoa(to)
+	}
+	return list[min(from, to):to], next, nil
 }
 
 // ByID is the input of everything below one object.

@@ -16,13 +16,16 @@ type Sound struct {
 
 func showSound(v template.Sound) Sound { return Sound{v.ID, v.Name, v.BuiltIn} }
 
+type listSoundsInput struct{ Paged }
+
 // listSounds is short: the platforms' own sound first, then the others by name.
-func (s *server) listSounds(ctx context.Context, _ access.Actor, _ *struct{}) (*found[page[Sound]], error) {
+func (s *server) listSounds(ctx context.Context, _ access.Actor, in *listSoundsInput) (*found[page[Sound]], error) {
 	list, err := s.door.Sounds(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(list, "", showSound), nil
+	part, next, err := partOf(list, in.Paged)
+	return pageOf(part, next, showSound), err
 }
 
 func (s *server) getSound(ctx context.Context, _ access.Actor, in *ByID) (*found[Sound], error) {

@@ -432,8 +432,12 @@ type TemplateType struct {
 	Facts      []string          `json:"facts" doc:"Macros that have a value on this occasion alone; device.* = the property that triggered it."`
 }
 
-func (s *server) listTemplateTypes(context.Context, access.Actor, *struct{}) (*found[page[TemplateType]], error) {
-	return pageOf(template.Types(), "", showTemplateType), nil
+type listTemplateTypesInput struct{ Paged }
+
+// listTemplateTypes has the order in which people choose from it.
+func (s *server) listTemplateTypes(_ context.Context, _ access.Actor, in *listTemplateTypesInput) (*found[page[TemplateType]], error) {
+	part, next, err := partOf(template.Types(), in.Paged)
+	return pageOf(part, next, showTemplateType), err
 }
 
 func showTemplateType(t template.Type) TemplateType {

@@ -75,7 +75,11 @@ func (p *Plan) Preview(values func(macro.Slot) (string, bool), tag string, where
 		taken := part.fill(part.program.Take(values))
 		said := part.say(tag, taken, where)
 		to := part.to(values, where)
-		missing = append(missing, part.missing(tag, taken)...)
+		for _, name := range part.missing(tag, taken) {
+			if !slices.Contains(missing, name) {
+				missing = append(missing, name)
+			}
+		}
 		switch c {
 		case message.Push:
 			text := *p.Content.Push
