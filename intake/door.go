@@ -47,6 +47,7 @@ type Store interface {
 	// Audit notes what was done that changed nothing in the store: a test, an export.
 	Audit(ctx context.Context, entries ...access.Entry) error
 	AudienceReach(ctx context.Context, scope access.Scope, a fleet.Audience) (fleet.Reach, error)
+	AudienceSize(ctx context.Context, scope access.Scope, a fleet.Audience) (devices, people int64, err error)
 	Device(ctx context.Context, scope access.Scope, id fleet.DeviceID) (fleet.Device, error)
 	User(ctx context.Context, scope access.Scope, id fleet.UserID) (fleet.User, error)
 	// DeviceToken opens the live push token of a device.

@@ -60,6 +60,25 @@ func (s *Store) AudienceReach(ctx context.Context, scope access.Scope, a fleet.A
 	return r, nil
 }
 
+// AudienceSize says how many devices and how many people are in an audience, and nothing of how they can be reached.
+func (s *Store) AudienceSize(ctx context.Context, scope access.Scope, a fleet.Audience) (devices, people int64, err error) {
+	rare, err := s.rareDevices(ctx, scope, a)
+	if err == nil {
+		err = s.Read(ctx, func(tx Tx) error {
+			c, err := s.compileRare(ctx, tx, scope, a, rare)
+			if err != nil {
+				return err
+			}
+			return tx.QueryRow(ctx, c.with+`
+				SELECT (SELECT COUNT(*) FROM devices d WHERE `+c.device+`), (SELECT COUNT(*) FROM users u WHERE `+c.person+`)`, c.args...).Scan(&devices, &people)
+		})
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("counting the audience: %w", err)
+	}
+	return devices, people, nil
+}
+
 // rareDevices gives the keys of the devices that pass a filter that has to look at every row, when they are few: else
 // each figure would look at every row again. nil = not such a filter, or they are many.
 func (s *Store) rareDevices(ctx context.Context, scope access.Scope, a fleet.Audience) (keys []int64, err error) {

@@ -146,6 +146,9 @@ func testFilters(t *testing.T, open opener) {
 			}
 			a := fleet.Audience{Filter: &c.filter}
 			reach, err := s.AudienceReach(ctx, everything, a)
+			if devices, people, sizeErr := s.AudienceSize(ctx, everything, a); sizeErr != nil || devices != reach.Devices || people != reach.Users {
+				t.Errorf("%d devices and %d people, and its size says %d and %d, %v", reach.Devices, reach.Users, devices, people, sizeErr)
+			}
 			if err != nil || int(reach.Devices) != len(c.want) {
 				t.Errorf("reached %d, %v", reach.Devices, err)
 			}

@@ -469,6 +469,9 @@ func testScopes(t *testing.T, open opener) {
 			t.Errorf("reach %+v, %v", reach, err)
 		}
 		outside := fleet.Audience{UserIDs: []fleet.UserID{"out"}, DeviceIDs: []fleet.DeviceID{"outside"}, Groups: []string{"B"}}
+		if devices, people, err := s.AudienceSize(ctx, scope, fleet.Audience{All: true}); err != nil || devices != 2 || people != 1 {
+			t.Errorf("everybody is %d devices and %d people, %v", devices, people, err)
+		}
 		if reach, err := s.AudienceReach(ctx, scope, outside); err != nil || reach.Devices != 0 || reach.Users != 0 {
 			t.Errorf("reach outside %+v, %v", reach, err)
 		}
