@@ -51,7 +51,7 @@ func (a Answer) String() string { return answers[a] }
 
 // Target is a registration as its desk needs it.
 type Target struct {
-	Registration                    // without subscriptions and counters
+	Registration                    // without subscriptions, counters and most times
 	Displaced      bool             // see look.displaces
 	Pace           []byte           // see pace
 	Parked         message.WakeKind // of its pending row; 0 = there is none

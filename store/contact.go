@@ -113,11 +113,26 @@ const touchSubscription = `
 	UPDATE subscriptions SET
 		heard_at = CASE WHEN heard_at < $3 THEN $3 ELSE heard_at END,
 		event_at = CASE WHEN event_at < $4 THEN $4 ELSE event_at END,
-		gap_at = CASE WHEN watermark_hash <> $5 AND (previous_watermark_hash IS NULL OR previous_watermark_hash <> $5) AND heard_at < $8 THEN $9 ELSE gap_at END,
-		previous_watermark_hash = CASE WHEN watermark_hash = $7 OR $10 THEN previous_watermark_hash ELSE COALESCE($6, watermark_hash) END,
-		watermark_hash = COALESCE($7, watermark_hash)
+		` + setWatermarks + `,
+		gap_at = CASE WHEN ` + missing + ` THEN $10 ELSE gap_at END
 	WHERE registration = $1 AND id_hash = $2
-	RETURNING key, gap_at = $9, late_at, lost_at, frequency_minutes IS NOT NULL, folder, server_hash`
+	RETURNING key, gap_at = $10, late_at, lost_at, frequency_minutes IS NOT NULL, folder, server_hash`
+
+// hearSubscription is touchSubscription for a row that is well and misses nothing, which is nearly all of them.
+const hearSubscription = `
+	UPDATE subscriptions SET
+		heard_at = CASE WHEN heard_at < $3 THEN $3 ELSE heard_at END,
+		event_at = CASE WHEN event_at < $4 THEN $4 ELSE event_at END,
+		` + setWatermarks + `
+	WHERE registration = $1 AND id_hash = $2 AND late_at = 0 AND lost_at = 0 AND (` + missing + `) IS NOT TRUE`
+
+const (
+	missing = `watermark_hash <> $5 AND (previous_watermark_hash IS NULL OR previous_watermark_hash <> $5) AND heard_at < $8`
+
+	setWatermarks = `
+		previous_watermark_hash = CASE WHEN watermark_hash = $7 OR $9 THEN previous_watermark_hash ELSE COALESCE($6, watermark_hash) END,
+		watermark_hash = COALESCE($7, watermark_hash)`
+)
 
 // gapPatience is how old a row must be for a watermark that does not follow it to mean something.
 const gapPatience = 5 * time.Second
@@ -125,7 +140,7 @@ const gapPatience = 5 * time.Second
 func (b *contactBatch) touch(registration int64, id []byte, c *mailbox.SubscriptionContact) statement {
 	return statement{touchSubscription, []any{
 		registration, id, ms(c.HeardAt), ms(c.EventAt), hashOrNil(c.First), hashOrNil(c.Before), hashOrNil(c.Last),
-		ms(c.FirstAt.Add(-gapPatience)), ms(b.now), c.Last == mailbox.WatermarkHash{},
+		ms(c.FirstAt.Add(-gapPatience)), c.Last == mailbox.WatermarkHash{}, ms(b.now),
 	}}
 }
 
@@ -137,16 +152,22 @@ func hashOrNil(h mailbox.WatermarkHash) any {
 	return h[:]
 }
 
+// subscriptions writes the contacts of all subscriptions, and returns the rows that there is something to say about, and
+// those that are not there.
 func (b *contactBatch) subscriptions(ctx context.Context, list []mailbox.Contact) (rows, missing []subscriptionRow, err error) {
-	var statements []statement
-	for i := range list {
-		for j := range list[i].Subscriptions {
-			c := &list[i].Subscriptions[j]
-			statements = append(statements, b.touch(list[i].Key, c.ID[:], c))
-			rows = append(rows, subscriptionRow{contact: c, registration: list[i].Key})
+	heard, well := b.heard(list)
+	touched, err := b.store.countEach(ctx, b.tx, well)
+	if err != nil {
+		return nil, nil, err
+	}
+	var again []statement
+	for i, row := range heard {
+		if touched[i] == 0 || row.contact.Failed {
+			again = append(again, b.touch(row.registration, row.contact.ID[:], row.contact))
+			rows = append(rows, row)
 		}
 	}
-	err = b.store.runEach(ctx, b.tx, statements, func(i int, r Row) error { return rows[i].scan(r) })
+	err = b.store.runEach(ctx, b.tx, again, func(i int, r Row) error { return rows[i].scan(r) })
 	there := rows[:0]
 	for _, row := range rows {
 		if row.key == 0 {
@@ -156,6 +177,18 @@ func (b *contactBatch) subscriptions(ctx context.Context, list []mailbox.Contact
 		}
 	}
 	return there, missing, err
+}
+
+// heard are the subscriptions with what is written of each that is well.
+func (b *contactBatch) heard(list []mailbox.Contact) (rows []subscriptionRow, well []statement) {
+	for i := range list {
+		for j := range list[i].Subscriptions {
+			c := &list[i].Subscriptions[j]
+			rows = append(rows, subscriptionRow{contact: c, registration: list[i].Key})
+			well = append(well, statement{hearSubscription, b.touch(list[i].Key, c.ID[:], c).args[:9]})
+		}
+	}
+	return rows, well
 }
 
 // scan reads what touchSubscription returns. The key stays 0 when there is no row.

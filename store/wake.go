@@ -33,7 +33,7 @@ func (s *Store) HashWatermark(watermark string) mailbox.WatermarkHash {
 
 // targetColumns are what a desk knows of a registration; p is its pending row.
 const targetColumns = `r.key, r.id, r.capability_hash, r.platform, r.app, r.environment, r.wake, r.app_key, r.state, r.token, r.token_at,
-	r.heard_at, r.event_at, r.badge, r.badge_time, r.badge_subscription, r.wake_at, r.wake_result, r.displaced, r.pace,
+	r.badge, r.badge_time, r.badge_subscription, r.wake_at, r.wake_result, r.displaced, r.pace,
 	COALESCE(p.wake, 0), p.badge IS NOT NULL, COALESCE(p.since, 0)`
 
 const targetTables = `registrations r LEFT JOIN pending_wakes p ON p.registration = r.key AND p.sent_at = 0`
@@ -86,18 +86,18 @@ func (s *Store) readTargets(ctx context.Context, tx Tx, where string, arg any) (
 
 func (s *Store) scanTarget(r Row) (t mailbox.Target, err error) {
 	var (
-		id, hash, sealed                                    []byte
-		token, heard, event, badge, woken, parked, parkedAt int64
+		id, hash, sealed                      []byte
+		token, badge, woken, parked, parkedAt int64
 	)
 	err = r.Scan(&t.Key, &id, &hash, &t.Platform, &t.App, &t.Environment, &t.Wake, &t.AppKey, &t.State, &sealed, &token,
-		&heard, &event, &t.Badge.Count, &badge, &t.Badge.Subscription, &woken, &t.WakeResult, &t.Displaced, &t.Pace,
+		&t.Badge.Count, &badge, &t.Badge.Subscription, &woken, &t.WakeResult, &t.Displaced, &t.Pace,
 		&parked, &t.ParkedBadge, &parkedAt)
 	if err != nil {
 		return t, err
 	}
 	copy(t.ID[:], id)
 	copy(t.CapabilityHash[:], hash)
-	t.TokenAt, t.HeardAt, t.EventAt, t.Badge.At, t.WakeAt = at(token), at(heard), at(event), at(badge), at(woken)
+	t.TokenAt, t.Badge.At, t.WakeAt = at(token), at(badge), at(woken)
 	t.Parked, t.ParkedSince = wakeKind(parked), at(parkedAt)
 	if t.State == mailbox.Live {
 		t.Token, err = s.openMailToken(t.ID, sealed)
