@@ -24,6 +24,7 @@ type Line struct {
 // What a registration itself says of its past; other lines are those of Happening.
 const (
 	LineRegistered = "registered"
+	LineSubscribed = "subscribed" // detail is the folder
 	LinePing       = "last_ping"  // heard of at last, by app or mail server
 	LineEvent      = "last_event" // something changed in the mailbox
 	LineWake       = "last_wake"  // detail is what became of it
@@ -31,7 +32,7 @@ const (
 
 // DiagnosisLines lists every word of Line.What.
 func DiagnosisLines() []string {
-	return append([]string{LineRegistered, LinePing, LineEvent, LineWake}, Happenings()...)
+	return append([]string{LineRegistered, LineSubscribed, LinePing, LineEvent, LineWake}, Happenings()...)
 }
 
 // DiagnosisStore finds registrations by their support codes.
@@ -74,6 +75,9 @@ func timeline(r Registration, moments []Moment) []Line {
 		wake += ": " + r.WakeReason
 	}
 	lines := []Line{{r.CreatedAt, LineRegistered, r.Platform.String()}}
+	for _, sub := range r.Subscriptions {
+		lines = append(lines, Line{sub.CreatedAt, LineSubscribed, sub.Folder.String()})
+	}
 	for _, m := range moments {
 		lines = append(lines, Line{m.At, m.What.String(), m.Detail})
 	}

@@ -5,14 +5,14 @@ import "time"
 // Happening is what happened to a registration. The numbers are the database's.
 type Happening uint8
 
-// What can happen. That it was registered, and its last ping, event and wake, stand in the registration itself.
+// What can happen. That it was registered and subscribed, and its last ping, event and wake, stand in the registration and
+// its subscriptions.
 const (
 	HappenedToken        Happening = 1 + iota // the app sent a token
 	HappenedRejected                          // the provider does not take the token; detail is its reason
 	HappenedRevived                           // the provider's settings changed, or an administrator said that it lives
 	HappenedHeld                              // dead by the provider's word, under the brake
 	HappenedEnded                             // it became a tombstone; detail is why
-	HappenedSubscribed                        // the app bound a subscription; detail is the folder
 	HappenedUnsubscribed                      // the app forgot one; detail is the folder
 	HappenedLost                              // a subscription was not heard of any more; detail is the folder
 	HappenedRecovered                         // it was heard of again
@@ -24,7 +24,7 @@ const (
 
 var happenings = words[Happening]{
 	HappenedToken: "token", HappenedRejected: "token_rejected", HappenedRevived: "revived", HappenedHeld: "held",
-	HappenedEnded: "ended", HappenedSubscribed: "subscribed", HappenedUnsubscribed: "unsubscribed", HappenedLost: "lost",
+	HappenedEnded: "ended", HappenedUnsubscribed: "unsubscribed", HappenedLost: "lost",
 	HappenedRecovered: "recovered", HappenedReminded: "reminded", HappenedGap: "gap", HappenedRefused: "wake_refused",
 	HappenedGivenUp: "wake_given_up",
 }

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,12 +46,21 @@ func readNetworks(text string) (list []netip.Prefix, err error) {
 	return list, nil
 }
 
+// appKeyID is a short id, in the order of time: each of a million registrations holds one.
+func appKeyID(now time.Time) string {
+	var id [10]byte
+	rand.Read(id[:])                                                //nolint:errcheck // never fails (crypto/rand)
+	binary.BigEndian.PutUint32(id[0:], uint32(now.UnixMilli()>>16)) //nolint:gosec // 48 bits, until the year 10889
+	binary.BigEndian.PutUint16(id[4:], uint16(now.UnixMilli()))     //nolint:gosec // likewise
+	return base32.HexEncoding.EncodeToString(id[:])
+}
+
 // CreateAppKey makes an app key. The secret is returned this once; the database keeps its hash.
 // entry says what the audit log gets; nil = nothing.
 func (s *Store) CreateAppKey(ctx context.Context, k mailbox.AppKey, entry func(mailbox.AppKey) access.Entry) (secret string, made mailbox.AppKey, err error) {
 	now := s.now()
 	secret = access.NewSecret(mailbox.AppKeyPrefix)
-	k.ID, k.CreatedAt, k.RevokedAt, k.LastUsedAt = newID(now), at(ms(now)), time.Time{}, time.Time{}
+	k.ID, k.CreatedAt, k.RevokedAt, k.LastUsedAt = appKeyID(now), at(ms(now)), time.Time{}, time.Time{}
 	networks, err := networksText(k.Networks)
 	if err != nil {
 		return "", k, err

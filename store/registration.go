@@ -10,13 +10,11 @@ import (
 	"heliograph/seal"
 )
 
+// secretLength is what is kept of the hash of a registration's secret: there is nothing to guess in its 256 random bits.
+const secretLength = 16
+
 // registrationPlace binds a sealed token to its registration.
 func registrationPlace(id mailbox.RegistrationID) string { return "registration:" + id.String() }
-
-// mailTokenText is what recognises the token of a registration: the same characters may be a token of several apps.
-func mailTokenText(t mailbox.NewToken) []byte {
-	return []byte(strings.Join([]string{t.Platform.String(), t.App, string(t.Environment), t.Token}, "\x00"))
-}
 
 const registrationColumns = `r.key, r.id, r.support_code, r.platform, r.app, r.environment, r.wake, r.app_key, r.state, r.state_reason,
 	r.state_at, r.token_at, r.created_at, r.heard_at, r.event_at, r.badge, r.badge_time, r.badge_subscription, r.wake_at,
@@ -74,8 +72,8 @@ func (s *Store) createRegistration(ctx context.Context, tx Tx, v *mailbox.Regist
 		INSERT INTO registrations (id, secret_hash, capability_hash, support_code, platform, app, environment, wake, app_key,
 			state, state_at, token, token_hash, token_at, created_at, heard_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $11, $11, $11) RETURNING key`,
-		v.ID[:], secretHash, capabilityHash, v.SupportCode, int64(v.Platform), v.App, string(v.Environment), int64(v.Wake), v.AppKey,
-		int64(v.State), ms(now), s.keys.Seal(seal.MailToken, registrationPlace(v.ID), []byte(v.Token)), s.keys.Hash(seal.MailToken, mailTokenText(token))).
+		v.ID[:], secretHash[:secretLength], capabilityHash, v.SupportCode, int64(v.Platform), v.App, string(v.Environment), int64(v.Wake), v.AppKey,
+		int64(v.State), ms(now), s.sealMailToken(v.ID, v.Token), mailTokenHashes(s.keys, token)[0]).
 		Scan(&v.Key)
 }
 
@@ -84,7 +82,7 @@ func (s *Store) replaceToken(ctx context.Context, tx Tx, t mailbox.NewToken, but
 	q := s.query()
 	q.where("state <> %d", mailbox.Tombstone)
 	q.where("key <> %s", q.arg(but))
-	q.where("token_hash IN (%s)", q.each(s.keys.Hashes(seal.MailToken, mailTokenText(t))))
+	q.where("token_hash IN (%s)", q.each(mailTokenHashes(s.keys, t)))
 	rows, err := tx.Query(ctx, `SELECT key FROM registrations WHERE `+q.clause(), q.args...)
 	keys, err := all(rows, err, one[int64])
 	if err != nil {
@@ -107,7 +105,7 @@ func (q *query) each(list [][]byte) string {
 	return strings.Join(names, ", ")
 }
 
-// Registration finds a registration with its subscriptions, and the hash of its secret. It opens no token.
+// Registration finds a registration with its subscriptions, and what is kept of the hash of its secret. It opens no token.
 // mailbox.ErrUnknown when there is none.
 func (s *Store) Registration(ctx context.Context, id mailbox.RegistrationID) (v mailbox.Registration, secretHash []byte, err error) {
 	v, err = s.registration(ctx, "r.id = $1", id[:], &secretHash)
@@ -180,7 +178,11 @@ func (s *Store) openMailToken(id mailbox.RegistrationID, sealed []byte) (string,
 	if err != nil {
 		return "", fmt.Errorf("opening the token of registration %s: %w", id, err)
 	}
-	return string(token), nil
+	return unpackToken(token), nil
+}
+
+func (s *Store) sealMailToken(id mailbox.RegistrationID, token string) []byte {
+	return s.keys.Seal(seal.MailToken, registrationPlace(id), packToken(token))
 }
 
 // PutToken gives a registration a token, and makes it live. Another one that has the token becomes a tombstone.
@@ -195,8 +197,7 @@ func (s *Store) PutToken(ctx context.Context, key int64, t mailbox.NewToken) err
 			UPDATE registrations SET token = $2, token_hash = $3, token_at = $4, environment = $5, wake = $6, heard_at = $4,
 				state_at = CASE WHEN state = 1 THEN state_at ELSE $4 END, state = 1, state_reason = ''
 			WHERE key = $1 AND state <> 3`,
-			key, s.keys.Seal(seal.MailToken, registrationPlace(t.ID), []byte(t.Token)), s.keys.Hash(seal.MailToken, mailTokenText(t)),
-			ms(now), string(t.Environment), int64(t.Wake))
+			key, s.sealMailToken(t.ID, t.Token), mailTokenHashes(s.keys, t)[0], ms(now), string(t.Environment), int64(t.Wake))
 		if err != nil || n == 0 {
 			return goneUnless(n, err)
 		}

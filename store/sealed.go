@@ -66,9 +66,9 @@ var sealedColumns = []sealedColumn{
 // mailTokenHash is how the token of a registration is recognised.
 func mailTokenHash(k *seal.Keys, secret []byte, row sealedRow) []byte {
 	platform, _ := strconv.ParseUint(row.beside[0], 10, 8) // a small number, by its column
-	return k.Hash(seal.MailToken, mailTokenText(mailbox.NewToken{
-		Platform: mailbox.Platform(platform), App: row.beside[1], Environment: fleet.Environment(row.beside[2]), Token: string(secret),
-	}))
+	return mailTokenHashes(k, mailbox.NewToken{
+		Platform: mailbox.Platform(platform), App: row.beside[1], Environment: fleet.Environment(row.beside[2]), Token: unpackToken(secret),
+	})[0]
 }
 
 // heardHash is a column of keyed hashes whose secret is stored nowhere: a row gets its new hash when its secret is heard

