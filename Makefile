@@ -64,7 +64,9 @@ fuzz: ## every fuzz target for FUZZTIME (30s) each
 .PHONY: torture
 torture: deps ## crash, million-row and matrix tests in full size: hours
 	CGO_ENABLED=1 go build -o bin/ ./internal/pgtest/withpg ./internal/alltests
-	HELIOGRAPH_TORTURE=1 bin/withpg bin/alltests -count=1 -timeout=8h ./...
+	rm -f bin/torture.txt
+	HELIOGRAPH_TORTURE=1 HELIOGRAPH_REPORT=$(CURDIR)/bin/torture.txt bin/withpg bin/alltests -count=1 -timeout=8h ./...
+	@echo; echo "What became of messages while processes, databases and disks failed (also in bin/torture.txt):"; echo; cat bin/torture.txt
 
 .PHONY: screenshots
 screenshots: deps ## pictures of every page, in screenshots/

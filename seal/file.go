@@ -18,13 +18,20 @@ type keyFile struct {
 	Index   []string `json:"index"`
 }
 
+// FileError says that a key file is missing, or cannot be one, in words.
+type FileError struct{ text string }
+
+func (e *FileError) Error() string { return e.text }
+
+func fileError(format string, args ...any) error { return &FileError{fmt.Sprintf(format, args...)} }
+
 const maxKeyFile = 1 << 20 // bytes; a key is 50 of them
 
 // Parse reads the content of a key file. name says in errors where it came from.
 func Parse(name string, content []byte) (*Keys, error) {
 	var f keyFile
 	if err := json.Unmarshal(content, &f); err != nil {
-		return nil, fmt.Errorf("%s is not a key file", name) // the error of the parser could quote the key
+		return nil, fileError("%s is not a key file", name) // the error of the parser could quote the key
 	}
 	sealing, err := decodeKeys(name, "a sealing key", f.Sealing, newSealingKey)
 	if err != nil {
@@ -41,15 +48,15 @@ func decodeKeys[K any](name, what string, texts []string, made func([]byte) K) (
 	for i, text := range texts {
 		key, err := base64.StdEncoding.DecodeString(text)
 		if err != nil || len(key) != keySize {
-			return nil, fmt.Errorf("%s: %s, number %d, is not %d bytes in base64", name, what, i+1, keySize)
+			return nil, fileError("%s: %s, number %d, is not %d bytes in base64", name, what, i+1, keySize)
 		}
 		if slices.Contains(texts[:i], text) {
-			return nil, fmt.Errorf("%s: %s, number %d, is there twice", name, what, i+1)
+			return nil, fileError("%s: %s, number %d, is there twice", name, what, i+1)
 		}
 		list = append(list, made(key))
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("%s holds no %s", name, what[2:])
+		return nil, fileError("%s holds no %s", name, what[2:])
 	}
 	return list, nil
 }
@@ -75,13 +82,13 @@ func Load(path string) (*Keys, error) {
 func checkMode(path string, info fs.FileInfo) error {
 	switch mode := info.Mode().Perm(); {
 	case info.IsDir():
-		return fmt.Errorf("%s is a directory, not a key file", path)
+		return fileError("%s is a directory, not a key file", path)
 	case info.Size() > maxKeyFile:
-		return fmt.Errorf("%s is not a key file: it is larger than any", path)
+		return fileError("%s is not a key file: it is larger than any", path)
 	case mode&0o007 != 0:
-		return fmt.Errorf("every user of this machine may read the key file %s (mode %04o), and with it all stored secrets: run chmod 600 %s, and consider heliograph keys rotate", path, mode, path)
+		return fileError("every user of this machine may read the key file %s (mode %04o), and with it all stored secrets: run chmod 600 %s, and consider heliograph keys rotate", path, mode, path)
 	case mode&0o020 != 0:
-		return fmt.Errorf("others may write to the key file %s (mode %04o): run chmod 600 %s", path, mode, path)
+		return fileError("others may write to the key file %s (mode %04o): run chmod 600 %s", path, mode, path)
 	}
 	return nil
 }
@@ -94,7 +101,7 @@ func LoadOrCreate(path string, mayCreate bool) (*Keys, error) {
 		return k, err
 	}
 	if !mayCreate {
-		return nil, fmt.Errorf("the key file %s is missing, and the database holds secrets that only it can open: put it back from your backup", path)
+		return nil, fileError("the key file %s is missing, and the database holds secrets that only it can open: put it back from your backup", path)
 	}
 	k = New()
 	return k, k.Save(path)

@@ -12,6 +12,7 @@ import (
 
 	"heliograph/channel"
 	"heliograph/mailbox"
+	"heliograph/seal"
 	"heliograph/store"
 )
 
@@ -49,9 +50,10 @@ func Examine(ctx context.Context, h House) Report {
 
 // openTrouble says why the database cannot be opened, which ends the examination.
 func openTrouble(b *book, err error) {
-	var keys *store.KeyError
+	var other *store.KeyError
+	var file *seal.FileError
 	switch {
-	case errors.As(err, &keys):
+	case errors.As(err, &other), errors.As(err, &file):
 		b.fail("key file", err.Error(), "Put the right key file in its place; its backup should lie apart from that of the database.")
 	case errors.Is(err, store.ErrOlder):
 		b.fail("schema", err.Error(), "Run heliograph migrate, or heliograph serve.")

@@ -7,6 +7,7 @@ import (
 
 	"heliograph/access"
 	"heliograph/app"
+	"heliograph/intake"
 	"heliograph/store"
 )
 
@@ -38,12 +39,12 @@ Example:
 
 // Run makes the account.
 func (c *adminCreateCmd) Run(ctx context.Context, term terminal) error {
-	return c.withLink(ctx, term, func(s *store.Store) (access.Account, error) {
-		account, err := s.CreateAccount(ctx, c.Name, access.Administrator)
+	return c.withLink(ctx, term, func(_ *store.Store, door *intake.Door) (string, error) {
+		_, link, err := door.CreateAccount(ctx, access.CommandLine, intake.AccountInput{Name: c.Name, Role: access.Administrator})
 		if errors.Is(err, store.ErrConflict) {
-			return account, fmt.Errorf("there is an account %q already; heliograph admin reset lets it in again", c.Name)
+			return "", fmt.Errorf("there is an account %q already; heliograph admin reset lets it in again", c.Name)
 		}
-		return account, err
+		return link, err
 	})
 }
 
@@ -62,17 +63,20 @@ Example:
 
 // Run finds the account.
 func (c *adminResetCmd) Run(ctx context.Context, term terminal) error {
-	return c.withLink(ctx, term, func(s *store.Store) (access.Account, error) {
+	return c.withLink(ctx, term, func(s *store.Store, door *intake.Door) (string, error) {
 		account, err := s.AccountByName(ctx, c.Name)
 		if errors.Is(err, store.ErrNotFound) {
-			return account, fmt.Errorf("there is no account %q; heliograph admin create makes one", c.Name)
+			return "", fmt.Errorf("there is no account %q; heliograph admin create makes one", c.Name)
 		}
-		return account, err
+		if err != nil {
+			return "", err
+		}
+		return door.InviteAccount(ctx, access.CommandLine, account.ID)
 	})
 }
 
-// withLink gets an account and prints a link for it, and nothing else, on standard output.
-func (c *adminFlags) withLink(ctx context.Context, term terminal, get func(*store.Store) (access.Account, error)) error {
+// withLink gets the secret of a link and prints the link, and nothing else, on standard output.
+func (c *adminFlags) withLink(ctx context.Context, term terminal, get func(*store.Store, *intake.Door) (string, error)) error {
 	if err := checkOrigin("--public-url", c.URL); err != nil {
 		return err
 	}
@@ -81,11 +85,7 @@ func (c *adminFlags) withLink(ctx context.Context, term terminal, get func(*stor
 		return err
 	}
 	defer s.Close()
-	account, err := get(s)
-	if err != nil {
-		return err
-	}
-	secret, err := s.NewLink(ctx, account.ID)
+	secret, err := get(s, intake.New(s, intake.Options{NotFound: store.ErrNotFound}))
 	if err != nil {
 		return fmt.Errorf("making the link: %w", err)
 	}

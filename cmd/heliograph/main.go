@@ -23,6 +23,7 @@ const (
 )
 
 func main() {
+	surviveLimits()
 	os.Exit(run(os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr}))
 }
 

@@ -93,6 +93,7 @@ func (p *program) stop() {
 type readyFile struct {
 	API         string            `json:"api"`
 	Console     string            `json:"console"`
+	Metrics     string            `json:"metrics"`
 	SignIn      string            `json:"sign_in"`
 	Token       string            `json:"token"`
 	Apps        map[string]string `json:"apps"`

@@ -51,19 +51,29 @@ type scene struct {
 	sent     string   // id of the notification that is being sent
 }
 
+// newCrash is a scene in which everything runs.
 func newCrash(t *testing.T, c crash, database string) *scene {
+	s := newScene(t, c, database)
+	s.begin()
+	return s
+}
+
+func newScene(t *testing.T, c crash, database string) *scene {
 	seed := uint64(time.Now().UnixNano())
 	if given := os.Getenv("HELIOGRAPH_SEED"); given != "" {
 		seed, _ = strconv.ParseUint(given, 10, 64)
 	}
 	t.Logf("HELIOGRAPH_SEED=%d", seed)
-	s := &scene{crash: c, t: t, random: rand.New(rand.NewPCG(seed, 1)), data: t.TempDir(), database: database}
-	start(t, temp(t, "sims.json"), "sim", "all").read(&s.sims)
-	s.client = trusting(t, s.sims.CAFile)
+	return &scene{crash: c, t: t, random: rand.New(rand.NewPCG(seed, 1)), data: t.TempDir(), database: database}
+}
+
+// begin starts the simulators and heliograph.
+func (s *scene) begin() {
+	start(s.t, temp(s.t, "sims.json"), "sim", "all").read(&s.sims)
+	s.client = trusting(s.t, s.sims.CAFile)
 	s.startServe()
 	s.token = s.makeToken()
 	s.startAPI()
-	return s
 }
 
 func (s *scene) startServe(more ...string) {
@@ -104,15 +114,19 @@ func (s *scene) makeToken() string {
 }
 
 // send sends a push, a mail and a text message to everybody.
-func (s *scene) send() (id string) {
-	n := s.api.call(http.StatusAccepted, "POST", "/notifications", object{
-		"audience": object{"all": true},
-		"ad_hoc": object{
-			"push": object{"message": "Hello ${device.name}"},
-			"smtp": object{"subject": "For ${user.displayname}", "message": "Hello ${user.displayname}"},
-			"sms":  object{"message": "Hello ${user.displayname}"},
-		},
-	}).body
+func (s *scene) send() (id string) { return s.sendBy("push", "smtp", "sms") }
+
+// sendBy sends to everybody by some channels.
+func (s *scene) sendBy(channels ...string) (id string) {
+	texts, asked := object{
+		"push": object{"message": "Hello ${device.name}"},
+		"smtp": object{"subject": "For ${user.displayname}", "message": "Hello ${user.displayname}"},
+		"sms":  object{"message": "Hello ${user.displayname}"},
+	}, object{}
+	for _, channel := range channels {
+		asked[channel] = texts[channel]
+	}
+	n := s.api.call(http.StatusAccepted, "POST", "/notifications", object{"audience": object{"all": true}, "ad_hoc": asked}).body
 	return text(n, "id")
 }
 

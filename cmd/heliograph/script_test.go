@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND…        runs a command that must end with this code
 //	ready FILE                 waits for a ready file and sets $console, $api, $metrics, $inbox and $HELIOGRAPH_TOKEN from it
 //	gone FILE                  waits until a file is gone
+//	fromfile VARIABLE FILE     sets a variable to what is in a file
 //	http STATUS METHOD URL     calls, must get this status, and shows the body as stdout
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -48,7 +49,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "ready": ready, "gone": gone, "http": call,
+			"exits": exits, "ready": ready, "gone": gone, "http": call, "fromfile": fromFile,
 		},
 	})
 }
@@ -120,6 +121,13 @@ func gone(ts *testscript.TestScript, neg bool, args []string) {
 	if !eventually(func() bool { _, err := os.Stat(ts.MkAbs(args[0])); return errors.Is(err, os.ErrNotExist) }) {
 		ts.Fatalf("%s is still there after %v", args[0], patience)
 	}
+}
+
+func fromFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fromfile VARIABLE FILE")
+	}
+	ts.Setenv(args[0], ts.ReadFile(args[1]))
 }
 
 func call(ts *testscript.TestScript, neg bool, args []string) {
