@@ -221,13 +221,13 @@ func (s Subscription) State() SubscriptionState {
 // grace is what a watched subscription may be late by.
 const grace = 2 * time.Minute
 
-// Deadline is when a subscription counts as lost that was last heard of then: two of its pings have not come. Zero for one
-// that is not watched.
+// Deadline is when the watchdog looks at a subscription that was last heard of then: one of its pings has not come (when
+// two have not, it is lost). Zero for one that is not watched.
 func (s Subscription) Deadline(heard time.Time) time.Time {
 	if s.Frequency == 0 {
 		return time.Time{}
 	}
-	return heard.Add(2*s.Frequency + grace)
+	return heard.Add(s.Frequency + grace)
 }
 
 // words are the API's names of a small set of numbers.

@@ -70,8 +70,8 @@ func (s *Store) SaveWatched(ctx context.Context, list []mailbox.Watched) error {
 				lost = now
 			}
 			statements[i] = statement{`
-				UPDATE subscriptions SET late_at = CASE WHEN late_at <> 0 AND $3 <> 0 THEN late_at ELSE $3 END, lost_at = $4,
-					deadline = CASE WHEN $5 = 0 THEN deadline ELSE $5 END, reminders = 0, next_reminder_at = $4
+				UPDATE subscriptions SET late_at = CASE WHEN late_at <> 0 AND CAST($3 AS BIGINT) <> 0 THEN late_at ELSE $3 END, lost_at = $4,
+					deadline = CASE WHEN CAST($5 AS BIGINT) = 0 THEN deadline ELSE $5 END, reminders = 0, next_reminder_at = $4
 				WHERE key = $1 AND heard_at <= $2 AND lost_at = 0
 				RETURNING registration, folder`, []any{v.Key, ms(v.HeardAt), late, lost, ms(v.LookAt)}}
 		}

@@ -208,7 +208,7 @@ func testBindings(t *testing.T, open opener) {
 	hash := s.SubscriptionHash
 	bind("inbox", "sub-1", 30)
 	want("bound", mailbox.Subscription{Handle: "inbox", IDHash: hash("sub-1"), Frequency: 30 * time.Minute})
-	if deadline := p.count(`SELECT deadline FROM subscriptions`); deadline != Now.Add(62*time.Minute).UnixMilli() {
+	if deadline := p.count(`SELECT deadline FROM subscriptions`); deadline != Now.Add(32*time.Minute).UnixMilli() {
 		t.Errorf("the deadline is %s", time.UnixMilli(deadline).UTC())
 	}
 
