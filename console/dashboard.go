@@ -34,7 +34,8 @@ type dashboardPage struct {
 	Ending  []expiring
 	Setup   []setupStep // nil = the first message was delivered
 	Fleet   fleet.Figures
-	Day     dayFigures
+	Whole   bool       // of all deliveries; who is limited to groups sees no part of their counts
+	Day     dayFigures // nothing unless Whole
 	Recent  []message.Notification
 	Ready   []sendable // templates that can be sent by hand
 }
@@ -85,22 +86,33 @@ func (c *console) lookAround(ctx context.Context, a access.Actor) (p dashboardPa
 	if p.Recent, _, err = c.Figures.ListNotifications(ctx, a.Scope, store.NotificationFilter{}, store.Page{Limit: recentNotifications}); err != nil {
 		return p, err
 	}
-	hours, err := c.Figures.DeliveriesPerHour(ctx, c.Now().Add(-23*time.Hour))
-	if err != nil {
-		return p, err
-	}
-	p.Day = dayOf(hours, c.Now())
-	if p.Trouble, err = c.trouble(ctx); err != nil {
-		return p, err
-	}
-	if p.Ending, err = c.expiring(ctx); err != nil {
-		return p, err
-	}
 	if p.Ready, err = c.sendables(ctx); err != nil {
 		return p, err
 	}
+	if p.Whole = a.Scope.All(); !p.Whole {
+		return p, nil
+	}
+	return p, c.lookFurther(ctx, a, &p)
+}
+
+// lookFurther adds what belongs to nobody's groups: the deliveries of everybody, and how the installation does.
+func (c *console) lookFurther(ctx context.Context, a access.Actor, p *dashboardPage) error {
+	hours, err := c.Figures.DeliveriesPerHour(ctx, c.Now().Add(-23*time.Hour))
+	if err != nil {
+		return err
+	}
+	p.Day = dayOf(hours, c.Now())
+	if p.Trouble, err = c.trouble(ctx); err != nil {
+		return err
+	}
+	if !a.May(access.SeeSettings) {
+		return nil
+	}
+	if p.Ending, err = c.expiring(ctx); err != nil || !a.May(access.Configure) {
+		return err
+	}
 	p.Setup, err = c.setup(ctx, p.Fleet.Devices)
-	return p, err
+	return err
 }
 
 func (c *console) trouble(ctx context.Context) (list []trouble, err error) {
@@ -220,7 +232,8 @@ func (d dayFigures) States() (list []message.State) {
 type plotData struct {
 	Times  []int64              `json:"times"` // seconds since 1970
 	States []plotState          `json:"states"`
-	Values map[string][][]int64 `json:"values"` // by channel, "all" = their sum
+	Values map[string][][]int64 `json:"values"`          // by channel, "all" = their sum
+	Lines  bool                 `json:"lines,omitempty"` // beside each other, and not on top
 }
 
 type plotState struct {

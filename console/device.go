@@ -220,7 +220,7 @@ func (c *console) devicePage(r *http.Request) (p devicePage, err error) {
 	return p, err
 }
 
-// titles are what the notifications of some deliveries are called. One that may not be seen has no title.
+// titles are what the notifications of some deliveries are called. One that may not be seen is not among them.
 func (c *console) titles(ctx context.Context, scope access.Scope, list []message.DeliveryView) (map[message.NotificationID]string, error) {
 	titles := map[message.NotificationID]string{}
 	for _, d := range list {
@@ -228,7 +228,10 @@ func (c *console) titles(ctx context.Context, scope access.Scope, list []message
 			continue
 		}
 		n, err := c.Sent.Notification(ctx, scope, d.NotificationID)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		titles[d.NotificationID] = titleOf(ctx, n.Content)

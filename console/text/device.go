@@ -76,6 +76,7 @@ var device = map[string]string{
 	"device.prop.value": "Value",
 
 	"device.messages":       "Messages",
+	"device.message.others": "A message sent by others",
 	"device.messages.empty": "Nothing was sent to this device yet.",
 	"device.older":          "Older",
 	"device.newest":         "Newest",

@@ -76,6 +76,7 @@ var device = map[string]string{
 	"device.prop.value": "Valeur",
 
 	"device.messages":       "Messages",
+	"device.message.others": "Un message envoyé par d’autres",
 	"device.messages.empty": "Rien n’a encore été envoyé à cet appareil.",
 	"device.older":          "Plus anciens",
 	"device.newest":         "Les plus récents",

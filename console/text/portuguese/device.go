@@ -76,6 +76,7 @@ var device = map[string]string{
 	"device.prop.value": "Valor",
 
 	"device.messages":       "Mensagens",
+	"device.message.others": "Uma mensagem enviada por outros",
 	"device.messages.empty": "Ainda nada foi enviado a este dispositivo.",
 	"device.older":          "Mais antigas",
 	"device.newest":         "Mais recentes",
