@@ -17,6 +17,7 @@ import (
 	"heliograph/fleet"
 	"heliograph/intake"
 	"heliograph/message"
+	"heliograph/oidc"
 )
 
 // families are the keys that are put together while the console runs: what stands before, and the words behind it.
@@ -37,6 +38,15 @@ func families() map[string][]string {
 		"token":     {"live", "dead", "suspended"},
 		"provider":  {"apns", "fcm", "webpush"},
 
+		"profile.method":        spelled(access.SignInMethods),
+		"openid.failed":         append(spelled(oidc.Kinds), openIDNoRole, openIDNoAccount, openIDNameTaken),
+		"openid.field":          {"active", "name", "issuer", "client_id", "secret", "scopes", "name_claim", "group_claim", "rules", "trusted_ca", "create"},
+		"openid.help":           {"name", "issuer", "client_id", "secret", "scopes", "name_claim", "group_claim", "rules", "trusted_ca", "create"},
+		"openid.problem":        access.ProviderProblems,
+		"openid.step":           oidc.Steps,
+		"signinsettings.second": spelled(access.SecondFactorRules), "signinsettings.second.help": spelled(access.SecondFactorRules),
+		"signinsettings.local": spelled(access.LocalSignIns), "signinsettings.local.help": spelled(access.LocalSignIns),
+
 		"environment": {"production", "sandbox"},
 		"place":       {"channels", "push", "push_message", "push_sound", "smtp", "smtp_message", "smtp_recipient", "smtp_sender", "smtp_subject"},
 
@@ -46,7 +56,7 @@ func families() map[string][]string {
 		"dashboard.contact": {"8h", "24h", "7d", "30d", "more", "never"},
 		"setup":             {"servers.title", "servers.lead", "push.title", "push.lead", "devices.title", "devices.lead", "message.title", "message.lead"},
 		"settings.section":  {"notifications", "system"},
-		"settings":          {"servers", "servers.lead", "push", "push.lead", "carriers", "carriers.lead", "network", "network.lead", "api", "api.lead", "about", "about.lead"},
+		"settings":          {"signin", "signin.lead", "servers", "servers.lead", "push", "push.lead", "carriers", "carriers.lead", "network", "network.lead", "api", "api.lead", "about", "about.lead"},
 		"server":            {"name", "description"},
 
 		"carrier.use": spelled(carrier.Uses), "carrier.use.help": spelled(carrier.Uses), "carrier.tile": spelled(carrier.Uses),

@@ -27,6 +27,7 @@ type fixture struct {
 	network  *fakeNetwork
 	figures  *fakeFigures
 	carriers *fakeCarriers
+	openID   *fakeOpenID
 	routes   []web.Route
 }
 
@@ -43,9 +44,11 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 		network:  &fakeNetwork{},
 		figures:  &fakeFigures{now: testTime},
 		carriers: &fakeCarriers{},
+		openID:   &fakeOpenID{},
 	}
 	o := Options{
 		Accounts: f.accounts, Sessions: memstore.NewWithCleanupInterval(0), Servers: f.servers, Network: f.network, Carriers: f.carriers, Templates: &fakeTemplates{}, Figures: f.figures, Devices: f.figures,
+		OpenID:    f.openID,
 		Providers: all.Providers, Passwords: passwords, DemoEntry: "let-me-in", Version: "1.2.3",
 		Now: func() time.Time { return testTime },
 	}

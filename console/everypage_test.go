@@ -18,9 +18,12 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 
+	"heliograph/access"
 	"heliograph/console/text"
 	"heliograph/fleet"
+	"heliograph/intake"
 	"heliograph/internal/browsertest"
 	"heliograph/message"
 )
@@ -40,7 +43,13 @@ func (e *everyPage) examples() []example {
 		{"/notifications/{id}", append(e.after(""), "none")},
 		{"/settings/servers/{id}", []string{"s0", "s1", "sms", "none"}},
 		{"/settings/push-providers/{id}", []string{"s2", "s3", "webpush", "none"}},
+		{"/profile/sessions/{id}", []string{"none"}},
 		{"/settings/carrier-gateways/{id}", []string{"g1", "known-2", "known-16", "none"}},
+		{"/settings/templates/{id}", append(e.templates, "none")},
+		{"/settings/sounds/{id}", append(e.sounds, "none")},
+		{"/settings/administrators/{id}", append(e.accounts, "none")},
+		{"/settings/api-tokens/{id}", append(e.tokens, "none")},
+		{"/settings/audit/{id}", []string{"1", "2", "999999"}},
 	}
 }
 
@@ -74,6 +83,10 @@ type everyPage struct {
 	full          *fixture
 	notifications []string
 	deliveries    []string
+	templates     []string
+	sounds        []string
+	accounts      []string
+	tokens        []string
 }
 
 // newEveryPage furnishes a console that speaks one language.
@@ -81,6 +94,7 @@ func newEveryPage(t *testing.T, c *text.Catalogue) *everyPage {
 	e := &everyPage{house: newHouse(t)}
 	e.furnishFleet()
 	e.furnishSent()
+	e.furnishSettings()
 	return e.in(c)
 }
 
@@ -107,7 +121,9 @@ func newEmptyPage(t *testing.T, c *text.Catalogue) *everyPage {
 // console is one over the house, with fakes for what the house has not.
 func (e *everyPage) console(c *text.Catalogue) *fixture {
 	return newFixture(e.T, func(o *Options) {
-		o.Fleet, o.Sent, o.Sender, o.Languages = e.store, e.store, e.door, []*text.Catalogue{c}
+		o.Accounts, o.Fleet, o.Sent, o.Sender, o.Registry = e.store, e.store, e.store, e.door, e.store
+		o.Templates, o.Administration, o.Languages = e.door, e.door, []*text.Catalogue{c}
+		o.Link = func(secret string) string { return "https://heliograph.example.com/welcome/" + secret }
 	})
 }
 
@@ -153,6 +169,29 @@ func (e *everyPage) furnishSent() {
 	}
 	later := e.send("when", whenLater, "at", time.Now().UTC().Add(48*time.Hour).Format(localTime), "smtp_subject", "тема", "smtp_message", "текст", "push_message", "текст")
 	e.notifications = []string{string(done), string(later)}
+}
+
+// furnishSettings makes people and tokens, and finds the templates that are there from the beginning.
+func (e *everyPage) furnishSettings() {
+	ctx, admin := e.Context(), access.Actor{Name: "админ", Role: access.Administrator, Scope: everything}
+	for _, role := range access.Roles {
+		a, _, err := e.door.CreateAccount(ctx, admin, intake.AccountInput{Name: "имя-" + string(role), Role: role})
+		e.must(err)
+		e.accounts = append(e.accounts, a.ID)
+	}
+	_, token, err := e.door.CreateToken(ctx, admin, intake.TokenInput{Name: "имя", Role: access.Auditor})
+	e.must(err)
+	e.tokens = []string{token.ID}
+	sound, err := e.door.CreateSound(ctx, admin, "звук.caf")
+	e.must(err)
+	e.sounds = []string{sound.ID}
+	list, err := e.door.Templates(ctx)
+	e.must(err)
+	for _, one := range list {
+		if len(e.templates) < 4 {
+			e.templates = append(e.templates, one.ID)
+		}
+	}
 }
 
 // after is each notification with what follows it in a path.
@@ -373,14 +412,15 @@ func isData(e *element, page string) bool {
 		return false
 	}
 	lang, has := e.attr["lang"]
-	return has && lang != page || e.has(".mono") || e.has(".bubble") || e.has(".sheet-mail")
+	return has && lang != page || e.has(".mono") || e.has(".bubble") || e.has(".letter") || e.has(".letter-text")
 }
 
 // names are words that are the same in every language, and those of the test's data.
 var sameEverywhere = strings.Fields(`
 	iOS iPadOS macOS Android Windows UTC GMT TCP SMTP SMS TLS HTTPS HTTP STARTTLS SSL EHLO DNS App Apple Google Firebase Vonage APNs FCM MIT 0BSD BSD Apache-2.0
 	Tabler Icons htmx uPlot Prometheus PostgreSQL Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec
-	Push Services ESMTP AUTH PLAIN LOGIN demo Demo D A b Root CA Example Lab Old a c apns smtp
+	Push Services ESMTP AUTH PLAIN LOGIN demo Demo D A b Root CA Example Lab Old a c apns smtp test true false
+	имя-administrator имя-operator имя-support имя-auditor
 `)
 
 var brackets = regexp.MustCompile(`⟦[^⟦⟧]*⟧`)
@@ -424,6 +464,9 @@ func TestEveryWordComesFromTheCatalogue(t *testing.T) {
 		}
 		for _, seen := range e.full.carriers.seen {
 			names = append(names, seen.Carrier)
+		}
+		for _, tag := range []string{"ar", "pt-BR", "zh", "cs", "da", "nl", "en", "fi", "fr", "de", "el", "he", "hi", "hu", "id", "it", "ja", "ko", "nb", "pl", "pt", "ro", "ru", "es", "sv", "th", "tr", "uk", "vi"} {
+			names = append(names, display.English.Tags().Name(language.MustParse(tag))) // names of languages follow the language, but not the brackets
 		}
 		slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) })
 		seen, pages := map[string]string{}, 0

@@ -18,10 +18,11 @@ import (
 	"heliograph/store"
 )
 
-// fakeAccounts keeps accounts and links in memory.
+// fakeAccounts keeps accounts and links in memory, and what fakesignin_test.go says.
 type fakeAccounts struct {
 	list  []access.Account
 	links map[string]string // secret → account id
+	fakeSignIns
 }
 
 func (f *fakeAccounts) find(is func(access.Account) bool) (access.Account, error) {
@@ -47,13 +48,14 @@ func (f *fakeAccounts) AccountByLink(ctx context.Context, secret string) (access
 	return f.Account(ctx, id)
 }
 
-func (f *fakeAccounts) SetPasswordByLink(ctx context.Context, secret, hash string) (access.Account, error) {
+func (f *fakeAccounts) SetPasswordByLink(ctx context.Context, secret, hash string, entries ...access.Entry) (access.Account, error) {
 	a, err := f.AccountByLink(ctx, secret)
 	if err != nil {
 		return a, err
 	}
 	delete(f.links, secret)
-	return f.setPassword(a.ID, hash), nil
+	f.endAll(a.ID, "")
+	return f.setPassword(a.ID, hash), f.Audit(ctx, entries...)
 }
 
 func (f *fakeAccounts) setPassword(id, hash string) (changed access.Account) {
@@ -71,8 +73,6 @@ func (f *fakeAccounts) CreateAccount(_ context.Context, name string, role access
 	f.list = append(f.list, a)
 	return a, nil
 }
-
-func (f *fakeAccounts) SignedIn(context.Context, string) error { return nil }
 
 func (f *fakeAccounts) SetLanguage(_ context.Context, id, language, zone string) error {
 	for i := range f.list {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"heliograph/access"
 	"heliograph/channel"
 	"heliograph/console/text"
 )
@@ -160,7 +161,7 @@ func TestTimesAreTheViewersOwn(t *testing.T) {
 func TestAgo(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	c := &console{Options: Options{Now: func() time.Time { return testTime }, Languages: text.All}}
-	ctx := c.withView(r, viewOf(context.Background()).account).Context()
+	ctx := c.withView(r, access.Session{}, access.Account{}).Context()
 	for _, one := range []struct {
 		gone time.Duration
 		want string

@@ -46,6 +46,37 @@ func TestSignInAndOut(t *testing.T) {
 	f.wantTitle(f.post("/sign-out", http.StatusOK), "Sign in")
 	f.setCookie("heliograph_session", signedIn)
 	f.wantTitle(f.get("/settings", http.StatusOK), "Sign in")
+	if did := strings.Join(f.accounts.did(), ", "); did != "sign_in_failed admin, sign_in admin, sign_out admin" {
+		t.Errorf("the audit log has %s", did)
+	}
+}
+
+// Whoever guesses from the same office does not keep the owner of an account out of a browser that it used before.
+func TestGuessesLockNobodyOut(t *testing.T) {
+	f := newFixture(t)
+	withAdmin(f, "correct horse battery")
+	f.post("/sign-in", http.StatusOK, "name", "admin", "password", "correct horse battery")
+	f.post("/sign-out", http.StatusOK)
+	guess := func() int {
+		response, err := http.PostForm(f.url+"/sign-in", url.Values{"name": {"admin"}, "password": {"guess"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	for i := range 50 {
+		if guess() == http.StatusTooManyRequests {
+			break
+		}
+		if i == 49 {
+			t.Fatal("guesses are not slowed down")
+		}
+	}
+	f.wantTitle(f.post("/sign-in", http.StatusOK, "name", "admin", "password", "correct horse battery"), "Dashboard")
+	f.post("/sign-out", http.StatusOK)
+	f.setCookie("heliograph_browser", "made.up")
+	f.post("/sign-in", http.StatusTooManyRequests, "name", "admin", "password", "correct horse battery")
 }
 
 func (f *fixture) cookie(name string) string {
@@ -122,7 +153,7 @@ func TestNewPasswordEndsSessions(t *testing.T) {
 	withAdmin(f, "correct horse battery")
 	f.post("/sign-in", http.StatusOK, "name", "admin", "password", "correct horse battery")
 	f.wantTitle(f.get("/settings", http.StatusOK), "Settings")
-	f.accounts.setPassword(f.accounts.list[0].ID, "another hash")
+	_ = f.accounts.SetPassword(t.Context(), f.accounts.list[0].ID, "another hash", "")
 	f.wantTitle(f.get("/settings", http.StatusOK), "Sign in")
 }
 

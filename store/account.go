@@ -130,14 +130,6 @@ func (s *Store) SetPasswordByLink(ctx context.Context, secret, hash string, entr
 	return a, err
 }
 
-// SignedIn notes that an account signed in now.
-func (s *Store) SignedIn(ctx context.Context, accountID string) error {
-	return s.Write(ctx, func(tx Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE accounts SET last_sign_in = $1 WHERE id = $2`, ms(s.now()), accountID)
-		return err
-	})
-}
-
 // SetPassword gives an account a password, as its hash in PHC form, and ends its sessions but one; "" = all. Links that
 // would set another stop working.
 func (s *Store) SetPassword(ctx context.Context, accountID, hash, keep string, entries ...access.Entry) error {
