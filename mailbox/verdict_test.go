@@ -130,7 +130,7 @@ func TestCapabilities(t *testing.T) {
 
 func TestDeadline(t *testing.T) {
 	heard := time.Date(2026, 3, 4, 9, 30, 0, 0, time.UTC)
-	if got := (Subscription{Frequency: 30 * time.Minute}).Deadline(heard); !got.Equal(heard.Add(62 * time.Minute)) {
+	if got := (Subscription{Frequency: 30 * time.Minute}).Deadline(heard); !got.Equal(heard.Add(32 * time.Minute)) {
 		t.Errorf("the deadline is %s", got)
 	}
 	if got := (Subscription{}).Deadline(heard); !got.IsZero() {
