@@ -88,7 +88,7 @@ func newHouse(t *testing.T) *house {
 	jobs.Work(engine, nil, c.Again)
 	must(engine.Open())
 	h.store.UseJobs(engine)
-	h.door = intake.New(h.store, intake.Options{Providers: providers})
+	h.door = intake.New(h.store, intake.Options{Providers: providers, NotFound: store.ErrNotFound})
 	must(engine.Start(context.WithoutCancel(ctx)))
 	must(c.Start(ctx))
 	t.Cleanup(func() {
@@ -191,7 +191,10 @@ type peerSettings struct {
 func (s *peerSettings) Check() []channel.Problem                 { return nil }
 func (s *peerSettings) Retries() int                             { return 1 }
 func (s *peerSettings) Open(channel.Env) (channel.Sender, error) { return s.peers, nil }
-func (s *peerSettings) Test(context.Context, channel.Env, message.Message) channel.Report {
+func (s *peerSettings) Test(_ context.Context, _ channel.Env, m message.Message) channel.Report {
+	s.peers.mu.Lock()
+	defer s.peers.mu.Unlock()
+	s.peers.got = append(s.peers.got, m)
 	return channel.Report{OK: true}
 }
 

@@ -94,6 +94,8 @@ func (c *console) deleteSound(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		c.say(r, "danger", t(r.Context(), "sound.used", one.Name))
+	case refusal(err) != nil:
+		c.say(r, "danger", sentence(said(r.Context(), refusal(err)[0].Detail)))
 	case err != nil:
 		return err
 	default:

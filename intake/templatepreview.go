@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"golang.org/x/text/language"
@@ -114,6 +115,9 @@ func (d *Door) TestTemplate(ctx context.Context, actor access.Actor, t template.
 		}
 	}
 	previews, err := d.PreviewTemplate(ctx, actor, t, test.Device, "")
+	if test.Channel == message.Push && errors.Is(err, d.options.NotFound) {
+		return channel.Report{}, wrong("/to", "is not a device with a live push token")
+	}
 	if err != nil {
 		return channel.Report{}, err
 	}
