@@ -33,6 +33,7 @@ type App struct {
 	door    *intake.Door
 	keys    *keyKeeper
 	mail    mailPush
+	served  served // certificates of its listeners
 
 	addr        Addresses
 	certificate *tls.Config // of the console's listener; nil = plain HTTP

@@ -117,6 +117,7 @@ func (a *App) listenMailPush(ctx context.Context) error {
 		return fmt.Errorf("listening for devices that register: %w", err)
 	}
 	a.addr.Registration = originOf(port, config)
+	a.served.add("registration", config)
 	a.serve("the registration service", port, config, a.registrationFace())
 	janitor := a.mail.registrations.Janitor()
 	janitor.Start(ctx)

@@ -65,6 +65,7 @@ func (a *App) listenMailbox() error {
 	}
 	config = legacy(config, least)
 	a.addr.Listener = originOf(port, config)
+	a.served.add("mailbox", config)
 	a.serveWith("the mailbox listener", listener.NewServer(a.mailboxFace(), a.log.With("part", "listener")), port, config)
 	return nil
 }

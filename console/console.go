@@ -23,6 +23,7 @@ type Options struct {
 	Network   Network      // intake.Door
 	Carriers  Carriers     // intake.Door
 	Templates Templates    // intake.Door
+	MailPush  MailPush     // intake.Door
 	Figures   Figures      // store.Store
 	Devices   DeviceFinder // store.Store: the devices that a push provider is tested with
 	Fleet     Fleet        // store.Store
@@ -37,17 +38,18 @@ type Options struct {
 	Providers []channel.Provider // in the order of the Add menus: channel/all
 	Passwords *access.Passwords
 
-	Secure      bool                       // the console is reached over TLS: cookies are marked so
-	DemoEntry   string                     // secret of /enter/{secret}, which signs a visitor in at once; empty = there is none
-	DemoAccount string                     // name of the account that it signs in as
-	DemoInbox   string                     // URL of the page that shows simulated phones and mailboxes; empty = there is none
-	Version     string                     // empty = unknown
-	Link        func(secret string) string // where a one-time link's secret sets a password
-	Callback    func(server string) string // where a server's service reports what became of messages; nil = nowhere
-	Logger      *slog.Logger               // nil = silent
-	Metrics     *web.Metrics               // nil = not counted
-	Languages   []*text.Catalogue          // what people may choose from; nil = text.All
-	Now         func() time.Time           // nil = the machine's clock
+	Secure       bool                       // the console is reached over TLS: cookies are marked so
+	DemoEntry    string                     // secret of /enter/{secret}, which signs a visitor in at once; empty = there is none
+	DemoAccount  string                     // name of the account that it signs in as
+	DemoInbox    string                     // URL of the page that shows simulated phones and mailboxes; empty = there is none
+	Version      string                     // empty = unknown
+	Link         func(secret string) string // where a one-time link's secret sets a password
+	Callback     func(server string) string // where a server's service reports what became of messages; nil = nowhere
+	Certificates func() []Certificate       // that the listeners of this process serve; nil = none is known
+	Logger       *slog.Logger               // nil = silent
+	Metrics      *web.Metrics               // nil = not counted
+	Languages    []*text.Catalogue          // what people may choose from; nil = text.All
+	Now          func() time.Time           // nil = the machine's clock
 }
 
 // Accounts are the people who may sign in.

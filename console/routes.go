@@ -151,6 +151,25 @@ func (c *console) routes() *web.Routes {
 	private("GET "+auditPath+"/{id}", access.ReadAudit, c.auditEntry)
 	private("POST "+auditPath+"/days", access.Configure, c.setAuditDays)
 
+	// Mail push
+	private("GET "+mailPath, access.SeeSettings, c.mailHealth)
+	private("GET "+mailPath+"/live", access.SeeSettings, c.mailHealthLive)
+	private("POST "+mailPath+"/brakes/confirm", access.Configure, c.releaseBrake(true))
+	private("POST "+mailPath+"/brakes/dismiss", access.Configure, c.releaseBrake(false))
+	private("GET "+mailSettingsPath, access.SeeSettings, c.mailSettings)
+	private("POST "+mailSettingsPath, access.Configure, c.saveMailSettings)
+	private("GET "+appKeysPath, access.SeeSettings, c.appKeys)
+	private("GET "+appKeysPath+"/new", access.Configure, c.newAppKey)
+	private("POST "+appKeysPath+"/new", access.Configure, c.createAppKey)
+	private("POST "+appKeysPath+"/{id}/revoke", access.Configure, c.revokeAppKey)
+	private("GET "+mailConfigurationPath, access.SeeSettings, c.mailConfiguration)
+	private("POST "+mailConfigurationPath, access.SeeSettings, c.mailConfiguration)
+	private("POST "+mailConfigurationPath+"/download", access.SeeSettings, c.downloadConfiguration)
+	private("GET "+mailNetworkPath, access.SeeSettings, c.mailNetwork)
+	private("GET "+mailNetworkPath+"/now", access.SeeSettings, c.mailNetworkNow)
+	private("GET "+diagnosisPath, access.Diagnose, c.diagnosis)
+	private("GET "+diagnosisPath+"/live", access.Diagnose, c.diagnosisLive)
+
 	mux.Handle("GET /assets/", access.Open, c.assets)
 	open("/", func(http.ResponseWriter, *http.Request) error { return web.ErrNotFound })
 	return mux

@@ -195,8 +195,19 @@ const (
 // mailPurposes are the connections that mail push needs.
 var mailPurposes = []channel.Purpose{channel.ForRegistration, channel.ForMailbox, channel.ForPush, channel.ForToken}
 
-// MailNetworkNow looks at the settings, and looks names up; it takes a few seconds at most.
+// MailNetworkNow looks names up too; it takes a few seconds at most.
 func (d *Door) MailNetworkNow(ctx context.Context) (MailNetwork, error) {
+	n, err := d.MailNetwork(ctx)
+	if err != nil {
+		return n, err
+	}
+	d.lookUp(ctx, n.List)
+	n.At = d.options.Now()
+	return n, nil
+}
+
+// MailNetwork looks at the settings. It looks no name up.
+func (d *Door) MailNetwork(ctx context.Context) (MailNetwork, error) {
 	s, err := d.MailSettings(ctx)
 	if err != nil {
 		return MailNetwork{}, err
@@ -217,8 +228,6 @@ func (d *Door) MailNetworkNow(ctx context.Context) (MailNetwork, error) {
 		n.Rules = append(n.Rules, TrafficPolicyForEWS)
 	}
 	n.List = mailRequirements(all.List, place)
-	d.lookUp(ctx, n.List)
-	n.At = d.options.Now()
 	return n, nil
 }
 

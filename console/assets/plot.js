@@ -1,4 +1,4 @@
-// Draws deliveries per hour as stacked bars. The numbers come from an element of the page, and are read again whenever
+// Draws numbers per hour: as stacked bars, or as lines where they do not add up to anything. The numbers come from an element of the page, and are read again whenever
 // the page has fetched itself new ones.
 (function () {
   "use strict";
@@ -32,6 +32,18 @@
     }).reverse();
   }
 
+  function lines(states, lists) {
+    return states.map(function (state, i) {
+      return {
+        label: state.label,
+        stroke: colour("--plot-" + state.name),
+        width: 2,
+        points: { show: lists[i].length <= 48, size: 5, fill: colour("--plot-" + state.name) },
+        value: function (u, v, s, at) { return at === null ? "–" : lists[i][at].toLocaleString(document.documentElement.lang); }
+      };
+    });
+  }
+
   function axis(extra) {
     return Object.assign({
       stroke: colour("--tblr-secondary"),
@@ -39,6 +51,11 @@
       grid: { stroke: colour("--plot-grid"), width: 1 },
       ticks: { show: false }
     }, extra);
+  }
+
+  function day(seconds) {
+    var html = document.documentElement;
+    return new Date(seconds * 1000).toLocaleDateString(html.lang, { day: "numeric", month: "short", timeZone: html.dataset.zone || undefined });
   }
 
   function clock(seconds) {
@@ -55,6 +72,7 @@
   }
 
   function options(data, lists) {
+    var long = data.times.length > 48;
     return {
       width: box.clientWidth,
       height: box.clientHeight - (box.clientWidth < 420 ? 60 : 32),
@@ -65,12 +83,12 @@
         x: { range: function (u, min, max) { return [min - 1800, max + 1800]; } },
         y: { range: function (u, min, max) { return [0, Math.max(4, max * 1.08)]; } }
       },
-      series: [{ value: function (u, v) { return v ? clock(v) : "–"; }, label: box.dataset.hour }]
-        .concat(series(data.states, lists)),
+      series: [{ value: function (u, v) { return v ? (long ? day(v) + " " : "") + clock(v) : "–"; }, label: box.dataset.hour }]
+        .concat(data.lines ? lines(data.states, lists) : series(data.states, lists)),
       axes: [
         axis({ size: 30, grid: { show: false }, values: function (u, times) {
-          return times.map(clock);
-        }, space: 64 }),
+          return times.map(long ? day : clock);
+        }, space: 64, incrs: long ? [86400, 172800, 432000, 604800] : undefined }),
         axis({ size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6], values: function (u, numbers) { return numbers.map(short); } })
       ]
     };
@@ -87,7 +105,7 @@
     var some = lists.some(function (list) { return list.some(function (n) { return n > 0; }); });
     box.toggleAttribute("data-empty", !some);
     if (plot) plot.destroy();
-    plot = new uPlot(options(data, lists), [data.times].concat(stack(lists, data.times.length)), box);
+    plot = new uPlot(options(data, lists), [data.times].concat(data.lines ? lists : stack(lists, data.times.length)), box);
   }
 
   document.addEventListener("click", function (event) {

@@ -31,6 +31,12 @@
 //	compliant            conforme                      em conformidade
 //	to set up            configurer                    configurar
 //	file                 fichier                       ficheiro
+//	mail push            push de messagerie            push de correio
+//	registration         inscription                   registo
+//	subscription         abonnement                    subscrição
+//	wake                 réveil                        despertar
+//	listener             récepteur                     recetor
+//	app key              clé d’application             chave de aplicação
 //
 // French addresses people as “vous”, and has a no-break space before : ; ? ! % and inside « ». Portuguese is the
 // European one where it must differ from the Brazilian, and avoids what only one of them understands.
@@ -65,6 +71,7 @@ type Catalogue struct {
 var areas = []map[string]string{
 	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, notify, notification,
 	network, expiry, languages, profile, signInSettings, templates, administrators, apiTokens, auditLog,
+	mailPush, mailPushPages,
 }
 
 // The languages that the console speaks.

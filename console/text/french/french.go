@@ -7,6 +7,7 @@ package french
 var Areas = []map[string]string{
 	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, notify, notification,
 	network, expiry, languages, profile, signInSettings, templates, administrators, apiTokens, auditLog,
+	mailPush, mailPushPages,
 }
 
 // Said is what other packages say in English, by its pattern; see text/sentence.go.
