@@ -42,7 +42,7 @@ function kind(schema) {
   if (alternatives) return join(alternatives.map(kind), ' or ');
   const types = [].concat(schema.type || 'anything');
   if (types.includes('array')) return el('span', {}, 'list of ', kind(schema.items), types.includes('null') ? ' or null' : '');
-  if (types.includes('object') && schema.additionalProperties && schema.additionalProperties.type) {
+  if (types.includes('object') && schema.additionalProperties && (schema.additionalProperties.type || schema.additionalProperties.$ref)) {
     return el('span', {}, 'object of ', kind(schema.additionalProperties));
   }
   const format = schema.format === 'date-time' ? 'time' : types[0];
