@@ -262,8 +262,9 @@ func (e *everyPage) visit(look func(address string, page *element)) {
 		for _, values := range []url.Values{{}, nonsense(forms[path]), meant(forms[path])} {
 			if page := e.ask(http.MethodPost, path, values); page != nil {
 				look("POST "+path, page)
+			} else {
+				look("after POST "+path, e.ask(http.MethodGet, languagePath, nil)) // what it said
 			}
-			look("after POST "+path, e.ask(http.MethodGet, "/settings", nil)) // what it said
 		}
 	}
 	for _, path := range []string{"/nowhere", "/settings/nowhere"} {
@@ -412,7 +413,8 @@ func isData(e *element, page string) bool {
 		return false
 	}
 	lang, has := e.attr["lang"]
-	return has && lang != page || e.has(".mono") || e.has(".bubble") || e.has(".letter") || e.has(".letter-text")
+	written := !e.has(".text-secondary") && (e.has(".letter-subject") || e.name == "p" && e.parent.has(".bubble"))
+	return has && lang != page || e.has(".mono") || e.has(".letter-text") || written
 }
 
 // names are words that are the same in every language, and those of the test's data.

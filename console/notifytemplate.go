@@ -20,7 +20,7 @@ func (c *console) sendables(ctx context.Context) (list []sendable, err error) {
 	all, err := c.Templates.Templates(ctx)
 	for _, v := range all {
 		if v.Manual == "" && reaches(v) {
-			list = append(list, sendable{v.ID, v.Name, v.Type})
+			list = append(list, sendable{v.ID, templateName(ctx, v.Template), v.Type})
 		}
 	}
 	return list, err

@@ -148,7 +148,7 @@ func (c *console) updateTemplate(w http.ResponseWriter, r *http.Request) error {
 }
 
 // saveTemplate stores what was typed, or shows the form again with what is wrong. What is merely doubtful is said after.
-func (c *console) saveTemplate(w http.ResponseWriter, r *http.Request, form *templateForm, said string, save func(template.Template) (intake.TemplateView, error)) error {
+func (c *console) saveTemplate(w http.ResponseWriter, r *http.Request, form *templateForm, done string, save func(template.Template) (intake.TemplateView, error)) error {
 	if err := r.ParseForm(); err != nil {
 		return err
 	}
@@ -156,10 +156,10 @@ func (c *console) saveTemplate(w http.ResponseWriter, r *http.Request, form *tem
 	saved, err := save(form.template())
 	switch {
 	case err == nil && len(saved.Warnings) > 0:
-		c.say(r, "warning", t(r.Context(), said+".doubtful", saved.Name))
+		c.say(r, "warning", t(r.Context(), done+".doubtful", templateName(r.Context(), saved.Template)))
 		return goTo(w, r, templatePath(saved.ID))
 	case err == nil:
-		c.say(r, "success", t(r.Context(), said, saved.Name))
+		c.say(r, "success", t(r.Context(), done, templateName(r.Context(), saved.Template)))
 		return goTo(w, r, templatesPath)
 	case errors.Is(err, store.ErrConflict):
 		form.Problems = []problem{{"name", t(r.Context(), "template.name"), t(r.Context(), "template.taken")}}
@@ -209,7 +209,7 @@ func (c *console) duplicateTemplate(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	c.say(r, "success", t(r.Context(), "template.duplicated", made.Name))
+	c.say(r, "success", t(r.Context(), "template.duplicated", templateName(r.Context(), made.Template)))
 	return goTo(w, r, templatePath(made.ID))
 }
 
@@ -218,7 +218,7 @@ func (c *console) restoreTemplate(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	c.say(r, "success", t(r.Context(), "template.restored", restored.Name))
+	c.say(r, "success", t(r.Context(), "template.restored", templateName(r.Context(), restored.Template)))
 	return goTo(w, r, templatePath(restored.ID))
 }
 
@@ -229,13 +229,13 @@ func (c *console) deleteTemplate(w http.ResponseWriter, r *http.Request) error {
 		err = c.Templates.DeleteTemplate(r.Context(), actor(r), v.ID)
 	}
 	if errors.Is(err, store.ErrConflict) {
-		c.say(r, "danger", t(r.Context(), "template.delete.used", v.Name))
+		c.say(r, "danger", t(r.Context(), "template.delete.used", templateName(r.Context(), v.Template)))
 		return goTo(w, r, templatePath(v.ID))
 	}
 	if err != nil {
 		return err
 	}
-	c.say(r, "success", t(r.Context(), "template.deleted", v.Name))
+	c.say(r, "success", t(r.Context(), "template.deleted", templateName(r.Context(), v.Template)))
 	return goTo(w, r, templatesPath)
 }
 
@@ -257,6 +257,15 @@ func (c *console) templateTile(ctx context.Context) (settingsLink, error) {
 // typeName is a type of template for people.
 func typeName(ctx context.Context, key template.TypeKey) string {
 	return tf(ctx, "template.type", string(key))
+}
+
+// templateName is a template for people. One that still has the name of its type is called as its type is, in the language
+// of who looks.
+func templateName(ctx context.Context, t template.Template) string {
+	if kind, ok := template.FindType(t.Type); ok && t.Name == kind.Name {
+		return typeName(ctx, kind.Key)
+	}
+	return t.Name
 }
 
 // usePath leads to what uses a template; empty = there is no page.

@@ -82,7 +82,7 @@ func (f *templateForm) heading(ctx context.Context) heading {
 	if f.New() {
 		return belowTemplates(ctx, t(ctx, "template.new"))
 	}
-	return belowTemplates(ctx, f.View.Name)
+	return belowTemplates(ctx, templateName(ctx, f.View.Template))
 }
 
 // Uses reports whether a channel is switched on.

@@ -81,7 +81,7 @@ func testAttributes(c message.Channel) templ.Attributes {
 
 // useWords is what uses a template, for people.
 func useWords(ctx context.Context, u template.Use) string {
-	return tf(ctx, "template.use", u.Kind) + ": " + u.Name
+	return about(ctx, tf(ctx, "template.use", u.Kind), u.Name)
 }
 
 // newName is what was typed for a new sound.
