@@ -10,6 +10,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -27,6 +28,9 @@ import (
 	"heliograph/store"
 	"heliograph/web"
 )
+
+// DefaultRate is how many requests a second one token may send, before it is told to wait.
+const DefaultRate = 500
 
 // prefix is where the API lives.
 const prefix = "/api/v1"
@@ -65,6 +69,7 @@ type Options struct {
 	Metrics   *web.Metrics               // nil = nothing is counted
 	Now       func() time.Time           // nil = the machine's clock
 	Link      func(secret string) string // where a one-time link's secret sets a password; nil = the secret alone
+	Rate      float64                    // requests a second of one token; 0 = DefaultRate, negative = any number
 	Version   string                     // shown in the OpenAPI document; empty = 1
 }
 
@@ -82,6 +87,7 @@ type server struct {
 	yaml    []byte                       // the OpenAPI document
 	running running
 	imports chan struct{} // one entry for each import that runs
+	rates   *web.Rates    // by token
 }
 
 // New makes the API with its documents. It answers everything below /api/.
@@ -109,6 +115,7 @@ func newServer(o Options) *server {
 		needs: map[string]access.Permission{}, imports: make(chan struct{}, importsAtOnce),
 	}
 	s.mux = web.NewRoutes(s.identify, s.refuse)
+	s.rates = web.NewRates(cmp.Or(o.Rate, DefaultRate))
 	s.huma = humago.NewWithPrefix(declared{s.mux, s.needs}, prefix, config(o.Version))
 	s.routes()
 	s.documents()

@@ -25,7 +25,15 @@ func (s *server) identify(r *http.Request) (access.Actor, *http.Request, error) 
 	if errors.Is(err, store.ErrNotFound) {
 		return access.Actor{}, r, newProblem(http.StatusUnauthorized, "This API token is not known, was deleted or has expired.")
 	}
-	return token.Actor(web.ClientAddress(r)), r, err
+	if err != nil {
+		return access.Actor{}, r, err
+	}
+	if wait := s.rates.Wait(token.ID, s.now()); wait > 0 {
+		busy := newProblem(http.StatusTooManyRequests, "This API token asks too often. Wait as long as Retry-After says.")
+		busy.retryAfter = wait
+		return access.Actor{}, r, busy
+	}
+	return token.Actor(web.ClientAddress(r)), r, nil
 }
 
 // refuse answers those whose token does not let them through.

@@ -23,6 +23,7 @@ func (a *App) face() (web.Face, error) {
 		Store: a.store, Door: a.door, Providers: all.Providers,
 		Link:   func(secret string) string { return LinkURL(a.origin(), secret) },
 		Logger: a.log.With("part", "api"), Metrics: a.metrics.web, Version: a.options.Version,
+		Rate: a.options.APIRate,
 	})
 	pages, err := console.New(a.consoleOptions())
 	if err != nil {

@@ -23,6 +23,7 @@ type Options struct {
 	PublicURL     string      // origin under which people reach the console; "" = where it listens
 	TLS           TLS         // of the console's listener
 	MailPush      MailPush    // its listeners
+	APIRate       float64     // requests a second of one API token; 0 = api.DefaultRate, negative = any number
 	Proxies       web.Proxies // whose word about who asks counts, on every listener
 
 	ReadyFile string        // "" = none

@@ -49,16 +49,18 @@ func (c *adminCreateCmd) Run(ctx context.Context, term terminal) error {
 }
 
 type adminResetCmd struct {
-	adminFlags `embed:""`
+	adminFlags   `embed:""`
+	SecondFactor bool `help:"Also turn the second factor off, for who lost their phone and recovery codes." name:"second-factor"`
 }
 
 // Help is shown by -h below the flags.
 func (adminResetCmd) Help() string {
-	return `It works on the database, also while heliograph serve runs. The old password goes on until the link is used; the link works once, within a day, and earlier links of the account stop working.
+	return `It works on the database, also while heliograph serve runs. The old password goes on until the link is used, which also signs the account out everywhere; the link works once, within a day, and earlier links of the account stop working.
 
 Example:
 
-    heliograph admin reset admin`
+    heliograph admin reset admin
+    heliograph admin reset admin --second-factor`
 }
 
 // Run finds the account.
@@ -71,8 +73,18 @@ func (c *adminResetCmd) Run(ctx context.Context, term terminal) error {
 		if err != nil {
 			return "", err
 		}
+		if c.SecondFactor {
+			if err := forgetSecondFactor(ctx, s, account); err != nil {
+				return "", err
+			}
+		}
 		return door.InviteAccount(ctx, access.CommandLine, account.ID)
 	})
+}
+
+func forgetSecondFactor(ctx context.Context, s *store.Store, a access.Account) error {
+	entry := access.CommandLine.Did(access.TwoFactor, access.Object{Kind: access.AnAccount, ID: a.ID, Name: a.Name}, nil, map[string]bool{"second_factor": false})
+	return s.RemoveSecondFactor(ctx, a.ID, entry)
 }
 
 // withLink gets the secret of a link and prints the link, and nothing else, on standard output.

@@ -27,6 +27,7 @@ type serveCmd struct {
 	TLSMin        string   `help:"Oldest version of TLS that is spoken: 1.2 or 1.3." name:"tls-min" default:"1.2" placeholder:"VERSION" group:"Listeners"`
 	TrustedProxy  []string `help:"Networks of proxies whose word counts about who asks and whether by https, such as 10.0.0.0/8. Default: nobody's." name:"trusted-proxies" placeholder:"CIDR" group:"Listeners"`
 	ProxyHeader   string   `help:"Header in which they say it: X-Forwarded-For (with X-Forwarded-Proto) or Forwarded. The proxies must write it anew or append to it." name:"proxy-header" default:"X-Forwarded-For" placeholder:"NAME" group:"Listeners"`
+	APIRate       float64  `help:"Requests a second of one API token, over which it is told to wait; -1 = any number." name:"api-rate" default:"500" placeholder:"N" group:"Process"`
 	Roles         []string `help:"What this process does: console (pages and API), worker (sends), registration (devices that want to be woken), listener (what mail servers post). Default: all of it." placeholder:"ROLE" group:"Process"`
 	mailPush      `embed:"" group:"Mail push"`
 	ReadyFile     string        `help:"JSON file that tells scripts where everything listens: written when it does, removed on a clean stop." type:"path" placeholder:"PATH" group:"Process"`
@@ -63,13 +64,16 @@ func (c *serveCmd) Run(ctx context.Context, term terminal, log *slog.Logger) err
 	if err != nil {
 		return misused("--trusted-proxies: %v", err)
 	}
+	if _, err := web.ParseTLSVersion(c.TLSMin); err != nil {
+		return misused("--tls-min: %v", err)
+	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return misused("--tls-cert and --tls-key belong together")
 	}
 	app.TuneMemory()
 	a, err := app.New(ctx, app.Options{
 		Database: c.options(), Roles: roles, Listen: c.Listen, ListenMetrics: c.ListenMetrics, PublicURL: c.PublicURL,
-		TLS: app.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Least: c.TLSMin}, Proxies: proxies,
+		TLS: app.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Least: c.TLSMin}, Proxies: proxies, APIRate: c.APIRate,
 		MailPush: c.listeners(), ReadyFile: c.ReadyFile, Drain: c.Drain, Logger: log, Version: version(),
 	})
 	if err != nil {
