@@ -146,12 +146,17 @@ func (p *part) addresses(entries []*macro.Text, values func(macro.Slot) (string,
 	for _, entry := range entries {
 		text, _ := entry.Render(env)
 		for _, piece := range strings.Split(text, ";") {
-			if piece = strings.TrimSpace(piece); piece != "" {
+			if piece = strings.TrimSpace(piece); piece != "" && !named(list, piece) {
 				list = append(list, piece)
 			}
 		}
 	}
 	return list
+}
+
+// named reports whether an address stands in a list already.
+func named(list []string, address string) bool {
+	return slices.ContainsFunc(list, func(one string) bool { return strings.EqualFold(one, address) })
 }
 
 // Fixed lists the addresses that depend on nobody and get a message of their own: once, when the text is the same for
