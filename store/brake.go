@@ -54,7 +54,7 @@ func (s *Store) Engage(ctx context.Context, b mailbox.Brake) error {
 			}
 		}
 		return nil
-	}, func() {})
+	})
 }
 
 // Brakes lists the apps that are braked, by name.

@@ -15,8 +15,20 @@ type Subscribed struct {
 	Frequency                  time.Duration
 }
 
-// AddRegistrations stores many at once. Their tokens must be new.
-func (s *Store) AddRegistrations(ctx context.Context, list []Subscribed) error {
+// AddRegistrations stores many at once. Their tokens must be new. Support codes that others have are replaced.
+func (s *Store) AddRegistrations(ctx context.Context, list []Subscribed) (err error) {
+	for range writeTries {
+		if err = s.addRegistrations(ctx, list); !isUnique(err) {
+			return err
+		}
+		for i := range list {
+			list[i].SupportCode = mailbox.NewSupportCode()
+		}
+	}
+	return err
+}
+
+func (s *Store) addRegistrations(ctx context.Context, list []Subscribed) error {
 	return s.Write(ctx, func(tx Tx) error {
 		now := s.now()
 		statements := make([]statement, len(list))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -43,20 +44,17 @@ func scanRegistration(r Row, into ...any) (v mailbox.Registration, err error) {
 
 // CreateRegistration stores a registration that is live from now on. One that has its token becomes a tombstone.
 func (s *Store) CreateRegistration(ctx context.Context, v mailbox.Registration, secretHash, capabilityHash []byte) (mailbox.Registration, error) {
-	err := s.writeToken(ctx, func(tx Tx) error { return s.createRegistration(ctx, tx, &v, secretHash, capabilityHash) },
-		func() { v.SupportCode = mailbox.NewSupportCode() })
+	err := s.writeToken(ctx, func(tx Tx) error { return s.createRegistration(ctx, tx, &v, secretHash, capabilityHash) })
 	return v, err
 }
 
 // writeToken is Write for what gives a registration its token. Two transactions that give the same one to two of them
-// cannot see each other; PostgreSQL then refuses the second, which begins again and finds the first. again comes before
-// that.
-func (s *Store) writeToken(ctx context.Context, do func(Tx) error, again func()) (err error) {
+// cannot see each other; PostgreSQL then refuses the second, which begins again and finds the first.
+func (s *Store) writeToken(ctx context.Context, do func(Tx) error) (err error) {
 	for range writeTries {
 		if err = s.Write(ctx, do); !isUnique(err) {
 			return err
 		}
-		again()
 	}
 	return err
 }
@@ -68,12 +66,24 @@ func (s *Store) createRegistration(ctx context.Context, tx Tx, v *mailbox.Regist
 	if err := s.replaceToken(ctx, tx, token, 0); err != nil {
 		return err
 	}
+	for range writeTries {
+		err := s.insertRegistration(ctx, tx, v, token, secretHash, capabilityHash)
+		if !errors.Is(err, ErrNoRows) {
+			return err
+		}
+		v.SupportCode = mailbox.NewSupportCode() // another registration has this one
+	}
+	return errors.New("no support code is free")
+}
+
+func (s *Store) insertRegistration(ctx context.Context, tx Tx, v *mailbox.Registration, token mailbox.NewToken, secretHash, capabilityHash []byte) error {
 	return tx.QueryRow(ctx, `
 		INSERT INTO registrations (id, secret_hash, capability_hash, support_code, platform, app, environment, wake, app_key,
 			state, state_at, token, token_hash, token_at, created_at, heard_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $11, $11, $11) RETURNING key`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $11, $11, $11)
+		ON CONFLICT (support_code) DO NOTHING RETURNING key`,
 		v.ID[:], secretHash[:secretLength], capabilityHash, v.SupportCode, int64(v.Platform), v.App, string(v.Environment), int64(v.Wake), v.AppKey,
-		int64(v.State), ms(now), s.sealMailToken(v.ID, v.Token), mailTokenHashes(s.keys, token)[0]).
+		int64(v.State), ms(v.CreatedAt), s.sealMailToken(v.ID, v.Token), mailTokenHashes(s.keys, token)[0]).
 		Scan(&v.Key)
 }
 
@@ -202,7 +212,7 @@ func (s *Store) PutToken(ctx context.Context, key int64, t mailbox.NewToken) err
 			return goneUnless(n, err)
 		}
 		return s.note(ctx, tx, key, mailbox.HappenedToken, "")
-	}, func() {})
+	})
 }
 
 func goneUnless(n int64, err error) error {

@@ -68,7 +68,7 @@ func subscriptionsOf(ctx context.Context, tx Tx, registration int64) ([]mailbox.
 // BindSubscription notes what an app says about a subscription. One of the same id keeps what was heard of it; one of the
 // same handle and another id is forgotten, for the app has subscribed anew.
 func (s *Store) BindSubscription(ctx context.Context, registration int64, b mailbox.Binding) error {
-	return s.writeToken(ctx, func(tx Tx) error { return s.bind(ctx, tx, registration, b) }, func() {})
+	return s.writeToken(ctx, func(tx Tx) error { return s.bind(ctx, tx, registration, b) })
 }
 
 func (s *Store) bind(ctx context.Context, tx Tx, registration int64, b mailbox.Binding) error {
