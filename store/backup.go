@@ -52,7 +52,10 @@ func copySQLite(ctx context.Context, from, to string) error {
 	}); err != nil {
 		return fmt.Errorf("copying the database: %w", err)
 	}
-	return withSQLite(dsn(to, "query_only(1)"), func(db *sql.DB) error {
+	return withSQLite(dsn(to), func(db *sql.DB) error {
+		if _, err := db.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES ($1, datetime())`, backupSetting); err != nil {
+			return fmt.Errorf("marking the backup as one: %w", err)
+		}
 		var verdict string
 		if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
 			return fmt.Errorf("checking the backup: %w", err)

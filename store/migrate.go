@@ -32,6 +32,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 		if err := startSequence(ctx, tx, "deliveries"); err != nil {
 			return err
 		}
+		if err := s.noticeRestore(ctx, tx); err != nil {
+			return err
+		}
 		if err := startCarriers(ctx, tx); err != nil {
 			return err
 		}

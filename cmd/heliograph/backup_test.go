@@ -55,6 +55,9 @@ func (s *scene) backUpWhileSending() (file string) {
 	s.setUp()
 	s.slowDown()
 	s.sent = s.send()
+	if !eventually(func() bool { return s.state(s.sent) != "expanding" }) { // what is not yet there has no identity to keep
+		s.t.Fatal("its audience is still not read")
+	}
 	s.reach(s.devices/2, s.sent)
 	file = filepath.Join(s.t.TempDir(), "backup")
 	if said := s.command(exitDone, "backup", file); !strings.Contains(said, "heliograph.key") {

@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 }
 
 // patience is the deadline of a condition that another process brings about.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // eventually asks again and again until yes says so. It is for what other processes do, which cannot signal us.
 func eventually(yes func() bool) bool {
