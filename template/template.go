@@ -126,24 +126,24 @@ func base(tag string) string {
 // empty is the type's.
 func (t Template) Content(channels []Channel, language string) Content {
 	kind, _ := FindType(t.Type)
-	t.Body = t.Body.In(language)
-	c := Content{Language: t.Language}
+	b := t.In(language)
+	c := Content{Language: b.Language}
 	if slices.Contains(channels, Push) {
-		c.Push = &PushText{Message: t.Push.Message, Sound: SoundName(t.Push.Sound)}
+		c.Push = &PushText{Message: b.Push.Message, Sound: SoundName(b.Push.Sound)}
 	}
-	if m := t.SMTP; slices.Contains(channels, SMTP) {
+	if m := b.SMTP; slices.Contains(channels, SMTP) {
 		c.SMTP = &MailText{Subject: m.Subject, Message: m.Message, Sender: m.Sender, Recipient: m.Recipient}
 		if m.Recipient == "" {
 			c.SMTP.Recipient = kind.Recipient(SMTP)
 		}
 	}
-	if m := t.SMS; slices.Contains(channels, SMS) {
+	if m := b.SMS; slices.Contains(channels, SMS) {
 		c.SMS = &SMSText{Message: m.Message, Recipient: m.Recipient}
 		if m.Recipient == "" {
 			c.SMS.Recipient = kind.Recipient(SMS)
 		}
 	}
-	for language, v := range t.Variants {
+	for language, v := range b.Variants {
 		if v = v.only(c); !v.Empty() {
 			if c.Variants == nil {
 				c.Variants = map[string]Variant{}
