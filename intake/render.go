@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"time"
 
 	"golang.org/x/text/language"
 
@@ -36,8 +37,30 @@ func (d *Door) Render(ctx context.Context, actor access.Actor, text string, devi
 	if err != nil {
 		return Rendering{}, err
 	}
-	shown, missing := parsed.Render(macro.Env{Values: notice.Values(r), Location: d.options.Location, Language: language.English})
+	said, err := d.settle(ctx, template.Content{SMTP: &template.MailText{Message: text}})
+	if err != nil {
+		return Rendering{}, err
+	}
+	values := notice.Values(r)
+	shown, missing := parsed.Render(macro.Env{
+		Values: func(s macro.Slot) (string, bool) {
+			if value, ok := values(s); ok {
+				return value, true
+			}
+			value := said.Facts[string(s)]
+			return value, value != ""
+		},
+		Location: locationOf(said, d.options.Location), Language: language.Make(said.Language),
+	})
 	return Rendering{Text: shown, Missing: missing, Warnings: parsed.WarningsKnowing(known(r))}, nil
+}
+
+// locationOf is the time zone of a content, or another when it does not say or this machine does not know it.
+func locationOf(c template.Content, otherwise *time.Location) *time.Location {
+	if location, err := time.LoadLocation(c.TimeZone); err == nil && c.TimeZone != "" {
+		return location
+	}
+	return otherwise
 }
 
 // known says which properties exist: those that the recipient has.
@@ -49,10 +72,14 @@ func known(r fleet.Recipient) func(macro.Slot) bool {
 	}
 }
 
-// PreviewContent shows what a content becomes for a device and its person.
+// PreviewContent shows what a content becomes for a device and its person, in their language.
 func (d *Door) PreviewContent(ctx context.Context, actor access.Actor, c template.Content, device fleet.DeviceID) (shown template.Content, missing []string, err error) {
 	if wrong, _ := notice.Check(c, nil); len(wrong) > 0 {
 		return shown, nil, refuse(place("/ad_hoc", wrong))
+	}
+	c, err = d.settle(ctx, c)
+	if err != nil {
+		return shown, nil, err
 	}
 	plan, err := notice.NewPlan(c)
 	if err != nil {
@@ -62,7 +89,11 @@ func (d *Door) PreviewContent(ctx context.Context, actor access.Actor, c templat
 	if err != nil {
 		return shown, nil, err
 	}
-	shown, missing = plan.Preview(notice.Values(r), "", notice.Place{Location: d.options.Location, Language: language.English})
+	speaks := ""
+	if r.User != nil {
+		speaks = r.User.Language
+	}
+	shown, missing = plan.Preview(notice.Values(r), speaks, notice.Place{Location: d.options.Location, Language: language.English})
 	return shown, missing, nil
 }
 

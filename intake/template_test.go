@@ -407,3 +407,31 @@ func TestOrganization(t *testing.T) {
 		t.Errorf("%+v, %v", o, err)
 	}
 }
+
+// TestRenderKnowsTheOrganization: its name, its time zone and its language.
+func TestRenderKnowsTheOrganization(t *testing.T) {
+	h := onSQLite(t)
+	h.alertee("ana", "ana@example.com", "", "")
+	h.person("ana", "pt")
+	text := "${organization.name 'us'} ${organization.administrators} ${LAST|date('dd MMMM HH:mm')}"
+	_, err := h.store.PutUser(t.Context(), access.Everything, fleet.User{ID: "ana", Mail: "ana@example.com", Language: "pt", Properties: map[string]string{"LAST": "2026-08-01T21:00:00Z"}})
+	h.must(err)
+	for _, c := range []struct {
+		o    fleet.Organization
+		want string
+	}{
+		{fleet.Organization{}, "us ana@example.com 01 August 21:00"},
+		{fleet.Organization{Name: "Contoso", Language: "fr", TimeZone: "Europe/Paris"}, "Contoso ana@example.com 01 août 23:00"},
+	} {
+		h.must(h.org(c.o))
+		r, err := h.door.Render(t.Context(), admin, text, "", "ana")
+		if h.must(err); r.Text != c.want {
+			t.Errorf("%q, want %q", r.Text, c.want)
+		}
+	}
+	shown, _, err := h.door.PreviewContent(t.Context(), admin, template.Content{
+		Push: &template.PushText{Message: text}, Variants: map[string]template.Variant{"pt": {Push: "Olá, ${organization.name}"}}}, "phone-ana")
+	if h.must(err); shown.Push.Message != "Olá, Contoso" {
+		t.Errorf("%q", shown.Push.Message)
+	}
+}
