@@ -54,10 +54,18 @@ func (a *App) listen(console net.Listener) error {
 		if err != nil {
 			return err
 		}
-		a.serve("the console", console, a.certificate, a.patience(face))
+		a.serve("the console", console, a.certificate, a.atOrigin(a.patience(face)))
 	}
 	a.log.Info("listening", "console", a.addr.Console, "metrics", a.addr.Metrics, "registration", a.addr.Registration, "listener", a.addr.Listener)
 	return nil
+}
+
+// atOrigin lets the console know that people reach it by https alone, when its public address says so.
+func (a *App) atOrigin(console http.Handler) http.Handler {
+	if !a.secure() {
+		return console
+	}
+	return a.options.Proxies.Secured().Recognise(console)
 }
 
 // listenMetrics takes another port when nobody asked for the usual one and it is taken, as by a second Heliograph.

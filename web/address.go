@@ -23,6 +23,13 @@ const (
 type Proxies struct {
 	networks []netip.Prefix
 	header   string
+	secure   bool
+}
+
+// Secured is the same for what people reach by https alone, even when the proxy that speaks it does not say so.
+func (p Proxies) Secured() Proxies {
+	p.secure = true
+	return p
 }
 
 // ParseProxies reads networks such as 10.0.0.0/8, or single addresses, and the header to believe; empty = X-Forwarded-For.
@@ -77,13 +84,13 @@ func (p Proxies) Recognise(next http.Handler) http.Handler {
 func (p Proxies) Client(r *http.Request) string { return p.client(r).address }
 
 func (p Proxies) client(r *http.Request) client {
-	c := client{address: peerAddress(r), secure: r.TLS != nil}
+	c := client{address: peerAddress(r), secure: p.secure || r.TLS != nil}
 	if !p.trusts(c.address) {
 		return c
 	}
 	hops, proto := p.hops(r.Header)
 	if proto != "" {
-		c.secure = strings.EqualFold(proto, "https")
+		c.secure = p.secure || strings.EqualFold(proto, "https")
 	}
 	for i := len(hops) - 1; i >= 0; i-- {
 		addr, ok := hopAddress(hops[i])

@@ -56,6 +56,15 @@ func TestProxiesAreBelievedAndNobodyElse(t *testing.T) {
 	}
 }
 
+func TestSecured(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	Proxies{}.Secured().Recognise(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if !Secure(r) {
+			t.Error("what people reach by https alone is not known to be secure")
+		}
+	})).ServeHTTP(httptest.NewRecorder(), r)
+}
+
 func TestParseProxiesRefuses(t *testing.T) {
 	for _, c := range []struct {
 		networks []string
