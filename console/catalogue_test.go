@@ -23,7 +23,6 @@ import (
 // families are the keys that are put together while the console runs: what stands before, and the words behind it.
 func families() map[string][]string {
 	list := map[string][]string{
-		"role":     {string(access.Administrator)},
 		"channel":  spelled(message.Channels),
 		"state":    spelled(message.States),
 		"progress": spelled([]message.Progress{message.Scheduled, message.Expanding, message.InDelivery, message.Done, message.CancelledByRequest}),
@@ -54,7 +53,7 @@ func families() map[string][]string {
 		"test.step": {"settings", "number", "token", "resolve", "connect", "greeting", "ehlo", "starttls", "tls", "auth", "authenticate", "mail", "rcpt", "data", "send"},
 
 		"dashboard.contact": {"8h", "24h", "7d", "30d", "more", "never"},
-		"setup":             {"servers.title", "servers.lead", "push.title", "push.lead", "devices.title", "devices.lead", "message.title", "message.lead"},
+		"setup":             {"title", "lead", "servers.title", "servers.lead", "push.title", "push.lead", "devices.title", "devices.lead", "message.title", "message.lead"},
 		"settings.section":  {"notifications", "system"},
 		"settings":          {"signin", "signin.lead", "servers", "servers.lead", "push", "push.lead", "carriers", "carriers.lead", "network", "network.lead", "api", "api.lead", "about", "about.lead"},
 		"server":            {"name", "description"},
@@ -71,7 +70,9 @@ func families() map[string][]string {
 
 		"error": {"400.title", "400.lead", "500.title", "500.lead"},
 	}
-	maps.Copy(list, manageFamilies())
+	for _, more := range []map[string][]string{manageFamilies(), peopleFamilies(), templateFamilies(), mailFamilies()} {
+		maps.Copy(list, more)
+	}
 	for _, f := range serverFamilies {
 		list[f.name] = []string{"title", "lead", "empty.title", "empty.lead", "delete.active"}
 	}
@@ -137,7 +138,8 @@ var (
 	plain = regexp.MustCompile(`\bt\([^"\n]*?, "([^"]+)"[,)]`)
 	forms = regexp.MustCompile(`\btn\([^"\n]*?, "([^"]+)"`)
 	begun = regexp.MustCompile(`\bt\([^"\n]*?, "([^"]+\.)" ?\+`) // the rest is a word of the page: its own test shows it
-	ofOne = regexp.MustCompile(`\btf\([^"\n]*?, "([^"]+)"`)
+	ofOne = regexp.MustCompile(`\btf\((?:ctx|r\.Context\(\)), "([^"]+)"`)
+	ofAny = regexp.MustCompile(`\bword\(ctx, [^"\n]*?, ("[^)\n]+")\)`) // the first family that has the word
 )
 
 func TestEveryKeyExistsAndIsUsed(t *testing.T) {
@@ -160,6 +162,13 @@ func TestEveryKeyExistsAndIsUsed(t *testing.T) {
 	for _, found := range ofOne.FindAllStringSubmatch(source, -1) {
 		if known[found[1]] == nil {
 			t.Errorf("tf asks for the family %s, which families does not list", found[1])
+		}
+	}
+	for _, found := range ofAny.FindAllStringSubmatch(source, -1) {
+		for _, family := range strings.Split(strings.Trim(found[1], `"`), `", "`) {
+			if known[family] == nil {
+				t.Errorf("word asks for the family %s, which families does not list", family)
+			}
 		}
 	}
 	for family, list := range known {

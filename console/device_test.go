@@ -44,7 +44,7 @@ func manageFamilies() map[string][]string {
 		"notifications": {"all", "running", "scheduled", "done", "cancelled"},
 		"macros":        {"user", "device", "organization"},
 		"notify":        {"push", "push.lead", "push.off", "smtp", "smtp.lead", "smtp.off", "sms", "sms.lead", "sms.off"},
-		"place": {"to", "at", "channels", "push", "push_message", "push_sound", "push_badge", "smtp", "smtp_subject", "smtp_message",
+		"place": {"to", "at", "template", "channels", "push", "push_message", "push_sound", "push_badge", "smtp", "smtp_subject", "smtp_message",
 			"smtp_sender", "smtp_recipient", "sms", "sms_message", "sms_recipient"},
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"heliograph/fleet"
 	"heliograph/intake"
 	"heliograph/internal/browsertest"
+	"heliograph/mailbox"
 	"heliograph/message"
 )
 
@@ -49,6 +50,7 @@ func (e *everyPage) examples() []example {
 		{"/settings/sounds/{id}", append(e.sounds, "none")},
 		{"/settings/administrators/{id}", append(e.accounts, "none")},
 		{"/settings/api-tokens/{id}", append(e.tokens, "none")},
+		{"/mail-push/app-keys/{id}", append(e.appKeys, "none")},
 		{"/settings/audit/{id}", []string{"1", "2", "999999"}},
 	}
 }
@@ -87,6 +89,7 @@ type everyPage struct {
 	sounds        []string
 	accounts      []string
 	tokens        []string
+	appKeys       []string
 }
 
 // newEveryPage furnishes a console that speaks one language.
@@ -122,7 +125,7 @@ func newEmptyPage(t *testing.T, c *text.Catalogue) *everyPage {
 func (e *everyPage) console(c *text.Catalogue) *fixture {
 	return newFixture(e.T, func(o *Options) {
 		o.Accounts, o.Fleet, o.Sent, o.Sender, o.Registry = e.store, e.store, e.store, e.door, e.store
-		o.Templates, o.Administration, o.Languages = e.door, e.door, []*text.Catalogue{c}
+		o.Templates, o.Administration, o.MailPush, o.Languages = e.door, e.door, e.door, []*text.Catalogue{c}
 		o.Link = func(secret string) string { return "https://heliograph.example.com/welcome/" + secret }
 	})
 }
@@ -182,6 +185,9 @@ func (e *everyPage) furnishSettings() {
 	_, token, err := e.door.CreateToken(ctx, admin, intake.TokenInput{Name: "имя", Role: access.Auditor})
 	e.must(err)
 	e.tokens = []string{token.ID}
+	_, key, err := e.door.CreateAppKey(ctx, admin, mailbox.NewAppKey{Name: "ключ"})
+	e.must(err)
+	e.appKeys = []string{key.ID}
 	sound, err := e.door.CreateSound(ctx, admin, "звук.caf")
 	e.must(err)
 	e.sounds = []string{sound.ID}
@@ -421,7 +427,7 @@ func isData(e *element, page string) bool {
 var sameEverywhere = strings.Fields(`
 	iOS iPadOS macOS Android Windows UTC GMT TCP SMTP SMS TLS HTTPS HTTP STARTTLS SSL EHLO DNS App Apple Google Firebase Vonage APNs FCM MIT 0BSD BSD Apache-2.0
 	Tabler Icons htmx uPlot Prometheus PostgreSQL Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec
-	Push Services ESMTP AUTH PLAIN LOGIN demo Demo D A b Root CA Example Lab Old a c apns smtp test true false
+	Push Services ESMTP AUTH PLAIN LOGIN demo Demo D A b Root CA Example Lab Old a c apns smtp test true false EMEA APAC Americas
 	имя-administrator имя-operator имя-support имя-auditor
 `)
 

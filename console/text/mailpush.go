@@ -91,9 +91,9 @@ var mailPush = map[string]string{
 	"mailpush.figure.reminded":    "Asked to subscribe again",
 
 	"mailpush.leg.arrival":       "From the mailbox to here",
-	"mailpush.leg.arrival.lead":  "From the time that the mail server writes on the event until it is received. Clocks that differ show here.",
+	"mailpush.leg.lead.arrival":  "From the time that the mail server writes on the event until it is received. Clocks that differ show here.",
 	"mailpush.leg.carriage":      "From here to the push provider",
-	"mailpush.leg.carriage.lead": "From the receipt of an event until a provider accepted the wake. Events that share a push wait up to a second.",
+	"mailpush.leg.lead.carriage": "From the receipt of an event until a provider accepted the wake. Events that share a push wait up to a second.",
 	"mailpush.share.50":          "half",
 	"mailpush.share.95":          "95%",
 	"mailpush.share.99":          "99%",

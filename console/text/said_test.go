@@ -37,8 +37,9 @@ var unsaid = []string{
 
 // samples are whole sentences for those literals that become one only with others.
 var samples = map[string]string{
-	"Given up after one attempt.":                                                   "Given up after one attempt. The mail server refused the mail: “554 no”.",
-	"Given up after %d attempts.":                                                   "Given up after 3 attempts. The mail server refused the mail: “554 no”.",
+	"must be %s":                  "must be production or sandbox",
+	"Given up after one attempt.": "Given up after one attempt. The mail server refused the mail: “554 no”.",
+	"Given up after %d attempts.": "Given up after 3 attempts. The mail server refused the mail: “554 no”.",
 	"The push service %s %s; the message may have arrived.":                         "The push service push.example.com did not answer within 3s; the message may have arrived.",
 	"The mail server %s, so it may have arrived; a repeat has the same Message-ID.": "The mail server did not answer within 3s after the mail, so it may have arrived; a repeat has the same Message-ID.",
 }

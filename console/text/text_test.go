@@ -93,7 +93,7 @@ func TestVerbsAreTheSame(t *testing.T) {
 var names = []string{
 	"Android", "App", "Apple (APNs)", "Apple Push Notification service", "E-mail", "Firebase Cloud Messaging", "Google (FCM)", "HTTPS",
 	"Heliograph", "IMEI", "Macros", "Prometheus", "Push", "SMS", "%d SMS", "%d push", "SSL", "TLS", "Web Push", "Windows", "iOS", "iPadOS", "macOS",
-	"-----BEGIN PRIVATE KEY-----", `{ "type": "service_account", … }`,
+	"-----BEGIN PRIVATE KEY-----", "JSON", "%d ms", "24 h", "Web", `{ "type": "service_account", … }`,
 }
 
 // shared are words that a language has in common with English.
@@ -102,13 +102,13 @@ var shared = map[*Catalogue][]string{
 		"%d minute", "%d minutes", "Action", "Actions", "Code", "Description", "Licence", "Message", "Messages", "Mobile", "Notification", "Notifications", "Pages", "Port",
 		"Production", "Secret", "Session", "Type", "Version", "Version %s", "Version %s %s",
 	},
-	Portuguese: {"Auditor", "ID", "Jailbreak", "Sandbox"},
+	Portuguese: {"Auditor", "ID", "Jailbreak", "Normal", "Sandbox"},
 }
 
 func TestTextsAreTranslated(t *testing.T) {
 	for _, c := range others {
 		for key, words := range English.texts {
-			if c.texts[key] != words || strings.Trim(words, "%sdq :.“”–") == "" {
+			if c.texts[key] != words || strings.Trim(words, "%sdq :.“”–0123456789") == "" {
 				continue
 			}
 			if !slices.Contains(names, words) && !slices.Contains(shared[c], words) {

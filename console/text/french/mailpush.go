@@ -91,9 +91,9 @@ var mailPush = map[string]string{
 	"mailpush.figure.reminded":    "Invités à se réabonner",
 
 	"mailpush.leg.arrival":       "De la boîte jusqu’ici",
-	"mailpush.leg.arrival.lead":  "De l’heure que le serveur de messagerie inscrit sur l’événement jusqu’à sa réception. Des horloges décalées se voient ici.",
+	"mailpush.leg.lead.arrival":  "De l’heure que le serveur de messagerie inscrit sur l’événement jusqu’à sa réception. Des horloges décalées se voient ici.",
 	"mailpush.leg.carriage":      "D’ici jusqu’au fournisseur push",
-	"mailpush.leg.carriage.lead": "De la réception d’un événement jusqu’à l’acceptation du réveil. Les événements qui partagent un push attendent jusqu’à une seconde.",
+	"mailpush.leg.lead.carriage": "De la réception d’un événement jusqu’à l’acceptation du réveil. Les événements qui partagent un push attendent jusqu’à une seconde.",
 	"mailpush.share.50":          "la moitié",
 	"mailpush.share.95":          "95 %",
 	"mailpush.share.99":          "99 %",

@@ -91,9 +91,9 @@ var mailPush = map[string]string{
 	"mailpush.figure.reminded":    "Convidados a subscrever de novo",
 
 	"mailpush.leg.arrival":       "Da caixa até aqui",
-	"mailpush.leg.arrival.lead":  "Da hora que o servidor de correio escreve no evento até ser recebido. Relógios desacertados notam-se aqui.",
+	"mailpush.leg.lead.arrival":  "Da hora que o servidor de correio escreve no evento até ser recebido. Relógios desacertados notam-se aqui.",
 	"mailpush.leg.carriage":      "Daqui até ao fornecedor push",
-	"mailpush.leg.carriage.lead": "Da receção de um evento até um fornecedor aceitar o despertar. Os eventos que partilham um push esperam até um segundo.",
+	"mailpush.leg.lead.carriage": "Da receção de um evento até um fornecedor aceitar o despertar. Os eventos que partilham um push esperam até um segundo.",
 	"mailpush.share.50":          "metade",
 	"mailpush.share.95":          "95%",
 	"mailpush.share.99":          "99%",
