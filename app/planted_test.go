@@ -26,6 +26,7 @@ import (
 
 	"heliograph/access"
 	"heliograph/internal/pgtest"
+	"heliograph/mailbox"
 	"heliograph/sim"
 	"heliograph/store"
 )
@@ -57,6 +58,8 @@ func findNothing(t *testing.T, database string) {
 	g.plantServers()
 	g.plantTokens()
 	g.plantAccount()
+	g.plantSignIn()
+	g.plantMailPush()
 	g.use()
 	seen := g.everythingSeen()
 	for name, secret := range g.planted {
@@ -310,6 +313,65 @@ func (g *garden) plantAccount() {
 		g.Fatal("signing in did not work")
 	}
 }
+
+// plantSignIn plants what stands behind signing in and no page shows again.
+func (g *garden) plantSignIn() {
+	s, ctx := g.app.Store(), g.Context()
+	account, err := s.CreateAccount(ctx, "second", access.Administrator)
+	if err != nil {
+		g.Fatal(err)
+	}
+	factor, err := s.BeginSecondFactor(ctx, account.ID)
+	if err != nil {
+		g.Fatal(err)
+	}
+	g.plant("second factor", factor.Secret)
+	provider := access.DefaultProvider
+	provider.Name, provider.Issuer, provider.ClientID = "Planted provider", "https://127.0.0.1:1", "planted"
+	provider.Secret = g.plant("secret of the OpenID client", "planted-openid-client-secret")
+	if err := s.PutIdentityProvider(ctx, provider); err != nil {
+		g.Fatal(err)
+	}
+	_, err = s.NewSession(ctx, access.Session{
+		Account: account.ID, Method: access.ByProvider, IDToken: g.plant("ID token", "planted.id-token.of-the-provider"),
+	})
+	if err != nil {
+		g.Fatal(err)
+	}
+}
+
+// plantMailPush registers a device as its app does, and lets a mail server tell of its mailbox.
+func (g *garden) plantMailPush() {
+	key, _, err := g.app.Door().CreateAppKey(g.Context(), access.System, mailbox.NewAppKey{Name: "planted"})
+	if err != nil {
+		g.Fatal(err)
+	}
+	g.plant("app key", key)
+	status, made := registerDevice(g.T, g.app.Addr().Registration, key, fmt.Sprintf(
+		`{"platform": "ios", "app": %q, "environment": "production", "token": %q}`, plantedApp, g.plant("token of a mail app", strings.Repeat("ca5e", 16))))
+	if status != http.StatusCreated {
+		g.Fatalf("registering: %d %v", status, made)
+	}
+	g.plant("secret of a registration", made["secret"].(string))
+	listener := made["listener_urls"].(map[string]any)["inbox"].(string)
+	g.plant("capability", listener[strings.LastIndex(listener, "/")+1:])
+	event := strings.NewReplacer("<t:SubscriptionId>ID", "<t:SubscriptionId>"+g.plant("subscription", "planted-subscription-id-at-a-server"), "MARK", g.plant("watermark", "planted-watermark-of-mailbox")).Replace(plantedEvent)
+	answer, err := g.client.Post(listener, "text/xml", strings.NewReader(event))
+	if err != nil {
+		g.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, _ := io.ReadAll(answer.Body); !strings.Contains(string(text), "OK") {
+		g.Fatalf("the listener answered %d %s", answer.StatusCode, text)
+	}
+}
+
+const plantedEvent = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>
+<m:SendNotification xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">
+<m:ResponseMessages><m:SendNotificationResponseMessage ResponseClass="Success"><m:ResponseCode>NoError</m:ResponseCode><m:Notification>
+<t:SubscriptionId>ID</t:SubscriptionId><t:PreviousWatermark>MARK</t:PreviousWatermark><t:MoreEvents>false</t:MoreEvents>
+<t:NewMailEvent><t:Watermark>MARK</t:Watermark><t:TimeStamp>2026-11-20T10:00:00Z</t:TimeStamp></t:NewMailEvent>
+</m:Notification></m:SendNotificationResponseMessage></m:ResponseMessages></m:SendNotification></s:Body></s:Envelope>`
 
 func (g *garden) form(path string, values url.Values) {
 	g.Helper()
