@@ -22,7 +22,7 @@ var administrators = map[string]string{
 	"administrators.reach":      "Joignable à",
 	"administrators.seen":       "Dernière connexion",
 	"administrators.alerts.on":  "Reçoit les alertes",
-	"administrators.everything": "Toute la flotte",
+	"administrators.everything": "Tout le parc",
 	"administrators.nothing":    "Rien : ses groupes n’existent plus",
 	"administrators.limited":    "Seulement ces groupes",
 
@@ -52,7 +52,7 @@ var administrators = map[string]string{
 	"administrators.sessions.text":       "Chaque navigateur devra se reconnecter.",
 	"administrators.factor":              "Désactiver le second facteur",
 	"administrators.factor.title":        "Désactiver le second facteur de %s ?",
-	"administrators.factor.text":         "Pour une personne qui a perdu son téléphone et ses codes de secours. Assurez-vous que la demande vient bien d’elle.",
+	"administrators.factor.text":         "Pour une personne qui a perdu son téléphone et ses codes de récupération. Assurez-vous que la demande vient bien d’elle.",
 	"administrators.delete":              "Supprimer",
 	"administrators.delete.title":        "Supprimer %s ?",
 	"administrators.delete.text":         "La personne est déconnectée partout et ne peut plus revenir. Ce qu’elle a fait reste dans le journal d’audit.",

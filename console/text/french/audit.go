@@ -75,5 +75,5 @@ var auditLog = map[string]string{
 	"audit.kind.key":                  "Clé de chiffrement",
 	"audit.kind.backup":               "Sauvegarde",
 	"audit.kind.audit_log":            "Journal d’audit",
-	"audit.kind.network_requirements": "Besoins réseau",
+	"audit.kind.network_requirements": "Exigences réseau",
 }

@@ -28,6 +28,7 @@ var saidSMTP = map[string]string{
 	"The client id must be one line.":                                                                           "L’identifiant client doit tenir sur une seule ligne.",
 	"The client secret must be one line.":                                                                       "Le secret client doit tenir sur une seule ligne.",
 	"The scope must be one line.":                                                                               "La portée doit tenir sur une seule ligne.",
+	"The day on which the secret expires must be a date such as 2027-03-31.":                                    "Le jour d’expiration du secret doit être une date telle que 2027-03-31.",
 	"The settings cannot be used: %v.":                                                                          "Les paramètres ne sont pas utilisables : %v.",
 	"the trusted CA is not a list of PEM certificates":                                                          "l’autorité de certification n’est pas une liste de certificats PEM",
 	"the trusted CA holds a certificate that cannot be read":                                                    "l’autorité de certification contient un certificat illisible",

@@ -5,7 +5,7 @@ var administrators = map[string]string{
 	"role.support":           "Suporte",
 	"role.auditor":           "Auditor",
 	"role.may.administrator": "Pode fazer tudo.",
-	"role.may.operator":      "Envia e cancela notificações. Sem configurações.",
+	"role.may.operator":      "Envia e cancela notificações. Sem definições.",
 	"role.may.support":       "Vê tudo o que foi enviado e reenvia o que falhou.",
 	"role.may.auditor":       "Vê tudo, exceto segredos, e não altera nada.",
 
@@ -41,7 +41,7 @@ var administrators = map[string]string{
 	"administrators.help.alerts": "A pessoa é avisada por e-mail e SMS quando um servidor falha ou uma credencial está prestes a expirar.",
 
 	"administrators.about":        "Convém saber",
-	"administrators.about.limits": "Uma função pode ser limitada a grupos de dispositivos e pessoas. A de administrador não: as configurações valem para toda a instalação.",
+	"administrators.about.limits": "Uma função pode ser limitada a grupos de dispositivos e pessoas. A de administrador não: as definições valem para toda a instalação.",
 	"administrators.about.once":   "Uma função alterada vale a partir do próximo clique da pessoa, sem novo início de sessão.",
 
 	"administrators.invite":              "Novo link",

@@ -28,6 +28,7 @@ var saidSMTP = map[string]string{
 	"The client id must be one line.":                                                                           "O identificador de cliente tem de ser uma só linha.",
 	"The client secret must be one line.":                                                                       "O segredo de cliente tem de ser uma só linha.",
 	"The scope must be one line.":                                                                               "O âmbito tem de ser uma só linha.",
+	"The day on which the secret expires must be a date such as 2027-03-31.":                                    "O dia de expiração do segredo deve ser uma data como 2027-03-31.",
 	"The settings cannot be used: %v.":                                                                          "As definições não podem ser usadas: %v.",
 	"the trusted CA is not a list of PEM certificates":                                                          "a autoridade de certificação não é uma lista de certificados PEM",
 	"the trusted CA holds a certificate that cannot be read":                                                    "a autoridade de certificação contém um certificado que não pode ser lido",
