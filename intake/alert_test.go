@@ -135,6 +135,18 @@ func (anywhere) SMS(_ fleet.Recipient, written string) notice.Hop {
 	return notice.Hop{Server: "sms", Address: written}
 }
 
+// TestClientSecretExpires: a secret of OAuth 2.0 is told about by the name of its client.
+func TestClientSecretExpires(t *testing.T) {
+	h := onSQLite(t)
+	h.alertee("ana", "ana@example.com", "", "")
+	h.server("smtp", "Relay", `{"host": "mail.example.com", "from_email": "it@example.com", "authentication": true, "username": "it@example.com",
+		"oauth": {"token_url": "https://login.example.com/token", "client_id": "app-1", "client_secret": "secret", "secret_expires": "2040-03-20"}}`)
+	h.must(h.door.WatchExpiry(t.Context(), intake.ExpiryArgs{}, nil))
+	if list := h.sent(); len(list) != 1 || !strings.Contains(h.says(list[0]), "Relay (app-1) expires on 20 March 2040") {
+		t.Errorf("%+v", list)
+	}
+}
+
 // TestExpiryWaitsForSomebody: as long as nobody can be told, nothing counts as told.
 func TestExpiryWaitsForSomebody(t *testing.T) {
 	h := onSQLite(t)

@@ -21,7 +21,11 @@ func (s *Settings) Peers() (peers []channel.Peer) {
 	return peers
 }
 
-// Expires is when the certificates of Trusted CA end.
+// Expires is when the certificates of Trusted CA end, and the client secret of OAuth 2.0 when somebody said so.
 func (s *Settings) Expires() []channel.Expiry {
-	return channel.CertificateExpiries("trusted_ca", s.TrustedCA)
+	list := channel.CertificateExpiries("trusted_ca", s.TrustedCA)
+	if end, known := s.OAuth.expires(); known && s.Authentication && s.OAuth.used() {
+		list = append(list, channel.Expiry{Field: "oauth.client_secret", Whose: s.OAuth.ClientID, At: end})
+	}
+	return list
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	gomail "github.com/wneessen/go-mail/smtp"
 
@@ -20,6 +21,15 @@ type OAuth struct {
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	Scope        string `json:"scope"` // several are separated by spaces; empty = the endpoint's own
+
+	// SecretExpires is the day on which the secret ends (YYYY-MM-DD), as whoever made it was told; empty = not known.
+	SecretExpires string `json:"secret_expires"`
+}
+
+// expires is when the secret ends: at the beginning of its day, to be on the safe side.
+func (o OAuth) expires() (time.Time, bool) {
+	day, err := time.Parse(time.DateOnly, o.SecretExpires)
+	return day, err == nil
 }
 
 // used reports whether anything was filled in. A secret alone may be left from before.
@@ -44,6 +54,8 @@ func (o OAuth) check() (found []channel.Problem) {
 	need(!strings.ContainsFunc(o.ClientID, isControl), "client_id", "The client id must be one line.")
 	need(!strings.ContainsFunc(o.ClientSecret, isControl), "client_secret", "The client secret must be one line.")
 	need(!strings.ContainsFunc(o.Scope, isControl), "scope", "The scope must be one line.")
+	_, known := o.expires()
+	need(known || o.SecretExpires == "", "secret_expires", "The day on which the secret expires must be a date such as 2027-03-31.")
 	return found
 }
 

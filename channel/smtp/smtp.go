@@ -48,6 +48,7 @@ var fields = []channel.Field{
 	{Name: "oauth.token_url", Type: "text", Advanced: true, ShownIf: "authentication=true"},
 	{Name: "oauth.client_id", Type: "text", Advanced: true, ShownIf: "authentication=true"},
 	{Name: "oauth.client_secret", Type: "secret", Secret: true, Advanced: true, ShownIf: "authentication=true"},
+	{Name: "oauth.secret_expires", Type: "text", Advanced: true, ShownIf: "authentication=true"},
 	{Name: "oauth.scope", Type: "text", Advanced: true, ShownIf: "authentication=true"},
 	{Name: "retries", Type: "number", Advanced: true},
 	{Name: "timeout_seconds", Type: "number", Advanced: true},
