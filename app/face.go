@@ -9,7 +9,6 @@ import (
 	"heliograph/channel/all"
 	"heliograph/console"
 	"heliograph/hook"
-	"heliograph/oidc"
 	"heliograph/web"
 )
 
@@ -42,11 +41,11 @@ func (a *App) consoleOptions() console.Options {
 		Accounts: a.store, Sessions: a.store.Sessions(), Servers: a.door, Network: a.door, Carriers: a.door, Templates: a.door, MailPush: a.door, Figures: a.store, Devices: a.store,
 		Fleet: a.store, Sent: a.store, Sender: a.door, Administration: a.door, Registry: a.store,
 		Link:      func(secret string) string { return LinkURL(a.origin(), secret) },
-		OpenID:    oidc.New(a.origin, nil),
+		OpenID:    a.openID,
 		Providers: all.Providers, Passwords: access.NewPasswords(passwordsAtOnce),
 		Secure: a.secure(), Version: a.options.Version, Callback: a.callback,
-		Certificates: a.served.list,
-		Logger:       a.log.With("part", "console"), Metrics: a.metrics.web,
+		Certificates: a.served.list, Keys: a.store,
+		Logger: a.log.With("part", "console"), Metrics: a.metrics.web,
 	}
 	if d := a.options.Demo; d != nil {
 		o.DemoEntry, o.DemoAccount, o.DemoInbox = d.Entry, FirstAdministrator, d.Inbox

@@ -12,6 +12,7 @@ import (
 	"heliograph/access"
 	"heliograph/channel"
 	"heliograph/console/text"
+	"heliograph/store"
 	"heliograph/web"
 )
 
@@ -45,11 +46,17 @@ type Options struct {
 	Version      string                     // empty = unknown
 	Link         func(secret string) string // where a one-time link's secret sets a password
 	Callback     func(server string) string // where a server's service reports what became of messages; nil = nowhere
+	Keys         KeyRotation                // store.Store; nil = nothing is said of keys
 	Certificates func() []Certificate       // that the listeners of this process serve; nil = none is known
 	Logger       *slog.Logger               // nil = silent
 	Metrics      *web.Metrics               // nil = not counted
 	Languages    []*text.Catalogue          // what people may choose from; nil = text.All
 	Now          func() time.Time           // nil = the machine's clock
+}
+
+// KeyRotation says how far the rotation of the keys of stored secrets is.
+type KeyRotation interface {
+	KeyStatus(ctx context.Context) (store.KeyStatus, error)
 }
 
 // Accounts are the people who may sign in.

@@ -96,10 +96,37 @@ func (c *console) familyState(ctx context.Context, f serverFamily) (string, erro
 	return tn(ctx, "settings.active", active), nil
 }
 
+// keyWords say which key seals, and how far sealing again is while another one takes its place.
+func (c *console) keyWords(ctx context.Context) (string, error) {
+	if c.Keys == nil || !may(ctx, access.SeeSettings) {
+		return "", nil
+	}
+	status, err := c.Keys.KeyStatus(ctx)
+	if err != nil {
+		return "", err
+	}
+	var seen, total int64
+	resealing := false
+	for _, p := range status.Reseals {
+		if p.Keys == status.InUse {
+			seen, total, resealing = seen+p.Seen, total+p.Total, resealing || p.FinishedAt.IsZero()
+		}
+	}
+	switch id := string(status.InUse.Sealing); {
+	case status.Waiting():
+		return t(ctx, "about.keys.waiting", id), nil
+	case resealing:
+		return t(ctx, "about.keys.sealing", id, number(ctx, min(seen, total)), number(ctx, total)), nil
+	default:
+		return t(ctx, "about.keys.use", id), nil
+	}
+}
+
 // aboutPage says what is running.
 type aboutPage struct {
 	Version, Revision, Go, Machine string
 	Built                          time.Time // of the source; zero = unknown
+	Keys                           string    // how far their rotation is; empty = not to be shown
 }
 
 func (p aboutPage) heading(ctx context.Context) heading {
@@ -117,6 +144,10 @@ func (c *console) about(w http.ResponseWriter, r *http.Request) error {
 				p.Built, _ = time.Parse(time.RFC3339, s.Value) // zero = unknown
 			}
 		}
+	}
+	var err error
+	if p.Keys, err = c.keyWords(r.Context()); err != nil {
+		return err
 	}
 	return c.show(w, r, http.StatusOK, p)
 }

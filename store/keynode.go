@@ -169,6 +169,15 @@ type KeyStatus struct {
 	Reseals []Reseal
 }
 
+// Waiting reports whether a key that some nodes have is not in use yet, because others lack it.
+func (s KeyStatus) Waiting() bool {
+	known := map[string]bool{}
+	for _, n := range s.Nodes {
+		known[joinKeys(n.Keys)] = true
+	}
+	return len(known) > 1
+}
+
 // KeyStatus reads it.
 func (s *Store) KeyStatus(ctx context.Context) (status KeyStatus, err error) {
 	err = s.Read(ctx, func(tx Tx) error {
