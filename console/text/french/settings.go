@@ -35,7 +35,7 @@ var settings = map[string]string{
 	"about.keys":            "Clés des secrets stockés",
 	"about.keys.use":        "%s chiffre",
 	"about.keys.waiting":    "%s chiffre, jusqu’à ce que chaque nœud ait la nouvelle clé",
-	"about.keys.sealing":    "%s chiffre ; %s secrets parcourus sur %s",
+	"about.keys.sealing":    "%s chiffre ; %s secrets parcourus sur %s",
 	"about.licence":         "Licence",
 	"about.components":      "Réalisé avec",
 	"about.components.lead": "Ces pages reposent sur le travail d’autres personnes.",
