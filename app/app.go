@@ -18,6 +18,7 @@ import (
 	"heliograph/courier"
 	"heliograph/intake"
 	"heliograph/jobs"
+	"heliograph/oidc"
 	"heliograph/store"
 )
 
@@ -31,6 +32,7 @@ type App struct {
 	engine  *jobs.Engine
 	courier *courier.Courier
 	door    *intake.Door
+	openID  *oidc.Client
 	keys    *keyKeeper
 	mail    mailPush
 	served  served // certificates of its listeners

@@ -14,6 +14,7 @@ import (
 	"heliograph/intake"
 	"heliograph/jobs"
 	"heliograph/mailbox"
+	"heliograph/oidc"
 	"heliograph/store"
 )
 
@@ -86,6 +87,11 @@ func (a *App) wire() error {
 		return err
 	}
 	a.wireMailPush()
+	a.openID = oidc.New(a.origin, nil)
+	a.onStop("the OpenID provider's connections", func(context.Context) error {
+		a.openID.Close()
+		return nil
+	})
 	a.door = intake.New(a.store, intake.Options{
 		Logger: a.log.With("part", "intake"), Providers: all.Providers, Own: a.own, NotFound: store.ErrNotFound,
 		Credentials: a.credentials,

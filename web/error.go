@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"heliograph/access"
 	"heliograph/store"
 )
 
@@ -51,7 +52,7 @@ func Status(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, context.Canceled):
 		return statusClientGone
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, access.ErrBusy):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

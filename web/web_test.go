@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"heliograph/access"
 	"heliograph/store"
 )
 
@@ -32,7 +33,7 @@ func TestStatus(t *testing.T) {
 		{fmt.Errorf("name: %w", store.ErrConflict), 409},
 		{&http.MaxBytesError{Limit: 1}, 413},
 		{fmt.Errorf("reading: %w", context.Canceled), 499},
-		{context.DeadlineExceeded, 503},
+		{context.DeadlineExceeded, 503}, {access.ErrBusy, 503},
 		{errors.New("anything"), 500},
 	} {
 		if got := Status(c.err); got != c.want {
