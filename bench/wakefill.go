@@ -32,7 +32,7 @@ func fillMail(ctx context.Context, s *store.Store, n int) error {
 		for i := first; i < min(n, first+fillPage); i++ {
 			v := store.Subscribed{
 				Registration: mailbox.Registration{
-					ID: mailbox.RegistrationID(digest("id", i)), SupportCode: mailbox.NewSupportCode(), Platform: mailbox.IOS, App: appID,
+					ID: mailbox.RegistrationID(digest("id", i)), SupportCode: fmt.Sprintf("%08d", i), Platform: mailbox.IOS, App: appID,
 					Environment: fleet.Production, Wake: mailbox.WakeBadge, AppKey: "bench", Token: token(i),
 				},
 				CapabilityHash: capability(i).Hash(), SecretHash: secret[:],
