@@ -15,13 +15,15 @@ import (
 )
 
 type doctorCmd struct {
-	Listener     string `help:"Examine the way from this machine to a mail listener, such as https://listener.emea.example.com, and nothing else. Needs no database: run it on the Exchange server." placeholder:"URL" env:"-" group:"What to examine"`
-	Registration string `help:"Examine the way from this machine to a registration service, likewise." placeholder:"URL" env:"-" group:"What to examine"`
-	PublicURL    string `help:"Address under which people reach the console, to be examined with the installation." name:"public-url" placeholder:"URL" group:"What to examine"`
-	TrustedCA    string `help:"Certificates in PEM to trust besides the system's." name:"trusted-ca" type:"existingfile" placeholder:"PATH" env:"-" group:"What to examine"`
-	Recount      bool   `help:"Compare the counters of notifications with their deliveries, and nothing else." env:"-" group:"What to examine"`
-	Repair       bool   `help:"With --recount: correct counters that are wrong." env:"-" group:"What to examine"`
-	JSON         bool   `help:"Print JSON." env:"-"`
+	Listener              string `help:"Examine the way from this machine to a mail listener, such as https://listener.emea.example.com, and nothing else. Needs no database: run it on the Exchange server." placeholder:"URL" env:"-" group:"What to examine"`
+	Registration          string `help:"Examine the way from this machine to a registration service, likewise." placeholder:"URL" env:"-" group:"What to examine"`
+	PublicURL             string `help:"Address under which people reach the console, to be examined with the installation." name:"public-url" placeholder:"URL" group:"What to examine"`
+	PublicRegistrationURL string `help:"Address under which devices register, likewise. Default: as Settings say." name:"public-registration-url" placeholder:"URL" group:"What to examine"`
+	PublicMailboxURL      string `help:"Address under which mail servers reach the listener, likewise." name:"public-mailbox-url" placeholder:"URL" group:"What to examine"`
+	TrustedCA             string `help:"Certificates in PEM to trust besides the system's." name:"trusted-ca" type:"existingfile" placeholder:"PATH" env:"-" group:"What to examine"`
+	Recount               bool   `help:"Compare the counters of notifications with their deliveries, and nothing else." env:"-" group:"What to examine"`
+	Repair                bool   `help:"With --recount: correct counters that are wrong." env:"-" group:"What to examine"`
+	JSON                  bool   `help:"Print JSON." env:"-"`
 
 	place `embed:"" group:"Where everything is kept"`
 }
@@ -77,7 +79,7 @@ func (c *doctorCmd) examine(ctx context.Context, tell func(doctor.Finding)) (doc
 	if len(ways) > 0 {
 		return doctor.Reach(ctx, ways, tell), nil
 	}
-	public, err := c.places("--public-url", c.PublicURL)
+	public, err := c.places("--public-url", c.PublicURL, "--public-registration-url", c.PublicRegistrationURL, "--public-mailbox-url", c.PublicMailboxURL)
 	if err != nil {
 		return doctor.Report{}, err
 	}
@@ -85,6 +87,12 @@ func (c *doctorCmd) examine(ctx context.Context, tell func(doctor.Finding)) (doc
 		DataDir: c.Data, Places: public, Tell: tell,
 		Open: func(ctx context.Context) (*store.Store, error) { return app.OpenWithKeys(ctx, c.options()) },
 	}), nil
+}
+
+// placeNames say what the address in a flag is.
+var placeNames = map[string]string{
+	"--listener": "listener", "--public-mailbox-url": "listener",
+	"--registration": "registration", "--public-registration-url": "registration", "--public-url": "console",
 }
 
 // places reads pairs of a flag and its value; one without a value is left out.
@@ -101,7 +109,7 @@ func (c *doctorCmd) places(pairs ...string) (list []doctor.Place, err error) {
 			return nil, err
 		}
 		if value != "" {
-			name := map[string]string{"--listener": "listener", "--registration": "registration", "--public-url": "console"}[flag]
+			name := placeNames[flag]
 			list = append(list, doctor.Place{Name: name, URL: strings.TrimSuffix(value, "/"), Listener: name == "listener", CA: ca})
 		}
 	}
