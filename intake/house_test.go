@@ -62,8 +62,19 @@ var start = time.Date(2040, 3, 4, 9, 30, 0, 0, time.UTC)
 // onBoth runs a test on SQLite and on PostgreSQL.
 func onBoth(t *testing.T, test func(h *house)) {
 	t.Run("sqlite", func(t *testing.T) { test(newHouse(t, filepath.Join(t.TempDir(), "test.db"))) })
-	t.Run("postgres", func(t *testing.T) { test(newHouse(t, pgtest.Database(t))) })
+	t.Run("postgres", func(t *testing.T) { test(newHouse(t, migrated.Database(t))) })
 }
+
+// migrated is a PostgreSQL database with the schema, to copy.
+var migrated = pgtest.NewTemplate(func(url string) error {
+	ctx := context.Background()
+	s, err := store.Open(ctx, url, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return errors.Join(s.Migrate(ctx), jobs.Migrate(ctx, s))
+})
 
 // onSQLite is for what the databases have no say in.
 func onSQLite(t *testing.T) *house {
