@@ -14,6 +14,7 @@ import (
 
 	"heliograph/access"
 	"heliograph/channel/all"
+	"heliograph/store"
 	"heliograph/web"
 )
 
@@ -28,6 +29,7 @@ type fixture struct {
 	figures  *fakeFigures
 	carriers *fakeCarriers
 	openID   *fakeOpenID
+	access   *fakeAccess
 	routes   []web.Route
 }
 
@@ -45,10 +47,12 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 		figures:  &fakeFigures{now: testTime},
 		carriers: &fakeCarriers{},
 		openID:   &fakeOpenID{},
+		access:   &fakeAccess{days: store.DefaultAuditDays},
 	}
+	f.access.accounts = f.accounts
 	o := Options{
 		Accounts: f.accounts, Sessions: memstore.NewWithCleanupInterval(0), Servers: f.servers, Network: f.network, Carriers: f.carriers, Templates: &fakeTemplates{}, Figures: f.figures, Devices: f.figures,
-		OpenID:    f.openID,
+		OpenID: f.openID, Administration: f.access, Registry: f.access, Link: func(secret string) string { return "https://here/welcome/" + secret },
 		Providers: all.Providers, Passwords: passwords, DemoEntry: "let-me-in", Version: "1.2.3",
 		Now: func() time.Time { return testTime },
 	}
