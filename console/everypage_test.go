@@ -536,6 +536,7 @@ func TestNothingOverflowsOnAPhone(t *testing.T) {
 		if err := browsertest.View(ctx, phoneWidth, phoneHeight, false); err != nil {
 			t.Fatal(err)
 		}
+		e.wantNarrow(ctx, c.Name, "/sign-in")
 		if err := chromedp.Do(ctx, browsertest.Visit(e.full.url+"/enter/let-me-in")); err != nil {
 			t.Fatal(err)
 		}

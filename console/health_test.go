@@ -119,7 +119,7 @@ func TestPausesAreExplained(t *testing.T) {
 			for where, words := range map[string]string{
 				"the dashboard": dashboard.one(t, "#dashboard-top").words(), "the list": list.words(), "its page": page.words(),
 			} {
-				for _, want := range []string{"It asked for a rest.", "Too many messages at once", "7 minutes ago", "tried 3 times", "next try 14:07"} {
+				for _, want := range []string{"It asked for a rest.", "Too many messages at once", "7 minutes", "tried 3 times", "next try 14:07"} {
 					if !strings.Contains(words, want) {
 						t.Errorf("%s: %s does not say %q", s.Kind, where, want)
 					}
