@@ -21,9 +21,6 @@ const batchEvery = 2 * time.Second
 // batchMany is how many registrations are written at once: other writers wait meanwhile.
 const batchMany = 1000
 
-// gapPatience: a watermark that does not follow the stored one may follow one that another node has not written yet.
-const gapPatience = 5 * time.Second
-
 // Words of Registration.WakeResult.
 const (
 	wakeAccepted = "accepted"

@@ -52,7 +52,7 @@ func (a Answer) String() string { return answers[a] }
 // Target is a registration as its desk needs it.
 type Target struct {
 	Registration                    // without subscriptions, counters and most times
-	Displaced      bool             // see look.displaces
+	Displaced      bool             // a push without a badge may have thrown one with it away: providers keep one per device
 	Pace           []byte           // see pace
 	Parked         message.WakeKind // of its pending row; 0 = there is none
 	ParkedBadge    bool

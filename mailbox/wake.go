@@ -72,9 +72,6 @@ func (l look) urgent(p Platform, setting string) look {
 	return l
 }
 
-// displaces reports whether the provider, which keeps one push per device, may throw one with a badge away for this one.
-func (l look) displaces() bool { return l.Background }
-
 // Budgets: what providers and systems let a device have.
 const (
 	backgroundWakes = 2 // an hour (Apple, "Pushing background updates to your App": two or three)
