@@ -93,7 +93,7 @@ func (c *console) configured(r *http.Request) (p mailConfigurationPage, err erro
 	}
 	apps := map[mailbox.Platform]string{}
 	for platform, field := range appFields {
-		if p.Values[field] == "" && len(p.Apps[platform]) > 0 {
+		if p.Values[field] == "" && len(p.Apps[platform]) == 1 {
 			p.Values[field] = p.Apps[platform][0]
 		}
 		apps[platform] = p.Values[field]

@@ -38,6 +38,7 @@
         label: state.label,
         stroke: colour("--plot-" + state.name),
         width: 2,
+        dash: i === 1 ? [6, 4] : undefined, // it often runs along the first
         points: { show: lists[i].length <= 48, size: 5, fill: colour("--plot-" + state.name) },
         value: function (u, v, s, at) { return at === null ? "–" : lists[i][at].toLocaleString(document.documentElement.lang); }
       };
@@ -75,7 +76,7 @@
     var long = data.times.length > 48;
     return {
       width: box.clientWidth,
-      height: box.clientHeight - (box.clientWidth < 420 ? 60 : 32),
+      height: box.clientHeight - (box.clientWidth < 420 ? (data.lines ? 88 : 60) : 32),
       padding: [8, 4, 0, 0],
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       legend: { live: true },

@@ -190,7 +190,7 @@ var mailPush = map[string]string{
 	"mailpush.place":                          "Reached now at",
 	"mailpush.place.registration":             "Registration service",
 	"mailpush.place.listener":                 "Listener",
-	"mailpush.place.local":                    "One of them is known by no name that others can reach.",
+	"mailpush.place.local":                    "Other machines cannot reach at least one of these addresses. Enter their names.",
 	"mailpush.platform.ios":                   "iOS",
 	"mailpush.platform.android":               "Android",
 	"mailpush.platform.web":                   "Web",

@@ -190,7 +190,7 @@ var mailPush = map[string]string{
 	"mailpush.place":                          "Joignable maintenant à",
 	"mailpush.place.registration":             "Service d’inscription",
 	"mailpush.place.listener":                 "Récepteur",
-	"mailpush.place.local":                    "L’un d’eux n’a pas de nom que d’autres puissent joindre.",
+	"mailpush.place.local":                    "D’autres machines ne peuvent pas joindre au moins une de ces adresses. Saisissez leurs noms.",
 	"mailpush.platform.ios":                   "iOS",
 	"mailpush.platform.android":               "Android",
 	"mailpush.platform.web":                   "Web",

@@ -190,7 +190,7 @@ var mailPush = map[string]string{
 	"mailpush.place":                          "Acessível agora em",
 	"mailpush.place.registration":             "Serviço de registo",
 	"mailpush.place.listener":                 "Recetor",
-	"mailpush.place.local":                    "Um deles não tem nome a que outros possam chegar.",
+	"mailpush.place.local":                    "Outras máquinas não conseguem chegar a pelo menos um destes endereços. Introduza os nomes.",
 	"mailpush.platform.ios":                   "iOS",
 	"mailpush.platform.android":               "Android",
 	"mailpush.platform.web":                   "Web",
