@@ -20,9 +20,9 @@ var update = flag.Bool("update", false, "print the predefined texts into docs/te
 // typical are values as long as they usually are.
 var typical = map[macro.Slot]string{
 	"user.givenname": "Maria João", "user.loginname": "maria.joao@contoso.example",
-	"device.name": "iPhone de Maria João", "device.SYSTEM_OEM": "iPhone 16 Pro", "device.serialNumber": "C39ZK0ABCDEF",
+	"device.name": "iPhone de Maria João", "device.SYSTEM_OEM": "iPhone SE (3rd generation)", "device.serialNumber": "C39ZK0ABCDEF",
 	"device.SYSTEM_PLATFORM": "iOS", "device.SYSTEM_OS_VERSION": "17.6.1", "device.CURRENT_CARRIER_NETWORK": "Orange",
-	"organization.name": "Contoso", "organization.helpdesk": "Service Desk", "organization.phone": "+351 210 000 000", "organization.mail": "help@contoso.example",
+	"organization.name": "Contoso", "organization.helpdesk": "the service desk, extension 4711", "organization.phone": "+351 210 000 000", "organization.mail": "help@contoso.example",
 }
 
 func value(s macro.Slot) (string, bool) {
