@@ -91,9 +91,13 @@ func (p *program) stop() {
 
 // readyFile is what api.md says about it, as far as the tests look.
 type readyFile struct {
-	API         string            `json:"api"`
-	Console     string            `json:"console"`
-	Metrics     string            `json:"metrics"`
+	API     string `json:"api"`
+	Console string `json:"console"`
+	Metrics string `json:"metrics"`
+
+	Registration string `json:"registration"`
+	Listener     string `json:"listener"`
+
 	SignIn      string            `json:"sign_in"`
 	Token       string            `json:"token"`
 	Apps        map[string]string `json:"apps"`
