@@ -33,6 +33,7 @@ type Explained struct {
 // MacroFunction changes a value, after a bar: ${user.givenname|upper}.
 type MacroFunction struct {
 	Name        string `json:"name" example:"upper"`
+	Usage       string `json:"usage" doc:"As it is written after a bar." example:"substring(from[, to])"`
 	Description string `json:"description"`
 }
 
@@ -66,7 +67,7 @@ func (s *server) listMacros(context.Context, access.Actor, *struct{}) (*found[Ma
 		t.Namespaces = append(t.Namespaces, Explained{n.Name, n.Description})
 	}
 	for _, f := range macro.Functions() {
-		t.Functions = append(t.Functions, MacroFunction{f.Name, f.Description})
+		t.Functions = append(t.Functions, MacroFunction{f.Name, f.Usage, f.Description})
 	}
 	return &found[MacroTable]{t}, nil
 }

@@ -324,6 +324,9 @@ func (d *Door) RestoreTemplate(ctx context.Context, actor access.Actor, id strin
 	if kind, ok := template.FindType(t.Type); ok {
 		after.Body, _ = kind.Default()
 	}
+	for _, c := range message.Channels { // they stay on or off
+		after.Activate(word(c), t.Active(word(c)))
+	}
 	entry := actor.Did(access.Restore, templateObject(t), templateFields(t), templateFields(after))
 	return d.stored(ctx, actor, "template restored")(d.store.RestoreTemplate(ctx, id, entry))
 }
