@@ -100,8 +100,8 @@ func TestAnyNodeAnswersForAnyDevice(t *testing.T) {
 	s.address = b.address
 	done := s.mails(0)
 	<-time.After(1500 * time.Millisecond)
-	nodes[1].kill()
 	killed := time.Now()
+	nodes[1].kill()
 	<-done
 	for _, at := range s.failures.list() {
 		if at.Before(killed) || at.After(killed.Add(5*time.Second)) {
