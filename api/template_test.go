@@ -118,7 +118,7 @@ func TestPreviewTemplate(t *testing.T) {
 	h.people(1)
 	h.post("/templates/preview", object{"id": "jailbroken", "device_id": "d0"}).is(200).has(
 		"items.0.language", "en", "items.1.language", "fr", "items.2.language", "pt", "items.0.smtp.recipient", "u0@example.com", "items.0.sms.parts", 1,
-		"items.0.push.sound", "Default", "items.2.sms.alphabet", "ucs2")
+		"items.0.push.sound", "Default", "items.2.sms.alphabet", "gsm7")
 	one := h.post("/templates/preview", object{"id": "Block Pending", "device_id": "d0", "language": "fr", "channel": "sms"}).is(200).
 		has("items.0.smtp", nil, "items.0.samples", "[action.deadline action.trigger]")
 	if text := one.at("items.0.sms.message").(string); !strings.HasPrefix(text, "Blocage de votre") {
