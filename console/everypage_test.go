@@ -244,11 +244,11 @@ func addQueries(path string) (list []string) {
 	return list
 }
 
-// visit gives look every page: first those that nobody has to sign in for, then all, then what forms answer: sent empty,
-// with nonsense, and as they are.
-func (e *everyPage) visit(look func(address string, page *element)) {
+// visitPages gives look every page: first those that nobody has to sign in for, then all. It gives the forms that stand
+// on them.
+func (e *everyPage) visitPages(look func(address string, page *element)) (forms map[string]url.Values) {
 	e.Helper()
-	forms := map[string]url.Values{}
+	forms = map[string]url.Values{}
 	gets := func() {
 		for _, path := range e.of(http.MethodGet) {
 			page := e.ask(http.MethodGet, path, nil)
@@ -264,6 +264,13 @@ func (e *everyPage) visit(look func(address string, page *element)) {
 	gets()
 	e.full.get("/enter/let-me-in", http.StatusOK)
 	gets()
+	return forms
+}
+
+// visit gives look every page, and then what forms answer: sent empty, with nonsense, and as they are.
+func (e *everyPage) visit(look func(address string, page *element)) {
+	e.Helper()
+	forms := e.visitPages(look)
 	for _, path := range e.of(http.MethodPost) {
 		for _, values := range []url.Values{{}, nonsense(forms[path]), meant(forms[path])} {
 			if page := e.ask(http.MethodPost, path, values); page != nil {
@@ -466,6 +473,10 @@ func TestLeftover(t *testing.T) {
 // Nothing on any page stands there without having come from the catalogue.
 func TestEveryWordComesFromTheCatalogue(t *testing.T) {
 	for name, e := range map[string]*everyPage{"full": newEveryPage(t, pseudo()), "empty": newEmptyPage(t, pseudo())} {
+		visit := e.visit
+		if name == "empty" { // its forms are the same
+			visit = func(look func(string, *element)) { e.visitPages(look) }
+		}
 		var names []string
 		for _, g := range e.full.carriers.list {
 			names = append(names, g.Carrier)
@@ -478,7 +489,7 @@ func TestEveryWordComesFromTheCatalogue(t *testing.T) {
 		}
 		slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) })
 		seen, pages := map[string]string{}, 0
-		e.visit(func(address string, page *element) {
+		visit(func(address string, page *element) {
 			pages++
 			shown(page, "en-XA", func(words string) {
 				if left := leftover(words, names); left != "" && seen[left] == "" {
@@ -506,8 +517,12 @@ func TestNoEnglishIsLeft(t *testing.T) {
 	for _, c := range []*text.Catalogue{text.French, text.Portuguese} {
 		tag := c.Tag.String()
 		e = e.in(c)
+		visit := e.visit
+		if c != text.French { // what forms say is translated as French is: the catalogue's tests see to that
+			visit = func(look func(string, *element)) { e.visitPages(look) }
+		}
 		seen := map[string]bool{}
-		e.visit(func(address string, page *element) {
+		visit(func(address string, page *element) {
 			for _, html := range page.find("html") {
 				if html.attr["lang"] != tag {
 					t.Fatalf("%s is in %q", address, html.attr["lang"])
