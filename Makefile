@@ -23,6 +23,10 @@ demo: ## a whole system with a simulated fleet: open the link that it prints
 build: ## the binary, in bin/heliograph
 	CGO_ENABLED=0 go build -trimpath -o bin/heliograph ./cmd/heliograph
 
+.PHONY: windows
+windows: ## bin/heliograph.exe, for heliograph doctor --listener on an Exchange server
+	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go build -trimpath -o bin/heliograph.exe ./cmd/heliograph
+
 .PHONY: check
 check: format vet verify ## the quick part, under a minute: format, vet, generated files, tests without real servers
 	CGO_ENABLED=0 go test -short ./...

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,12 +144,12 @@ func TestManyHeaderLinesAreRefused(t *testing.T) {
 // endless is a body of a gigabyte, and counts how much of it anybody wanted.
 type endless struct {
 	prefix string
-	sent   int64
+	sent   atomic.Int64 // it may still be read when the answer is there
 }
 
 func (e *endless) Read(p []byte) (int, error) {
 	const gigabyte = 1 << 30
-	if e.sent >= gigabyte {
+	if e.sent.Load() >= gigabyte {
 		return 0, io.EOF
 	}
 	n := copy(p, e.prefix)
@@ -156,7 +157,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	for i := range p[n:] {
 		p[n+i] = 'x'
 	}
-	e.sent += int64(len(p))
+	e.sent.Add(int64(len(p)))
 	return len(p), nil
 }
 
@@ -197,8 +198,8 @@ func TestEndlessBodiesAreRefused(t *testing.T) {
 			}
 		}
 		transport.CloseIdleConnections()
-		if body.sent > most {
-			t.Errorf("%s %s (%s): %d MiB were read", c.method, c.path, c.kind, body.sent>>20)
+		if sent := body.sent.Load(); sent > most {
+			t.Errorf("%s %s (%s): %d MiB were read", c.method, c.path, c.kind, sent>>20)
 		}
 	}
 	a.imports("id," + strings.Repeat("x", 64<<20)) // one line; an import may be of any size, and is read piece by piece

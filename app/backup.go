@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"os"
+	"path/filepath"
 
+	"heliograph/access"
 	"heliograph/store"
 )
 
@@ -13,6 +15,8 @@ func Backup(ctx context.Context, d Database, file string) (size int64, err error
 	if err != nil {
 		return 0, err
 	}
+	entry := access.CommandLine.Did(access.Export, access.Object{Kind: access.ABackup, Name: filepath.Base(file)}, nil, nil)
+	_ = s.Audit(ctx, entry) // a database that cannot take an entry, because its disk is full, needs its backup all the more
 	s.Close()
 	if err := store.Backup(ctx, d.url(), file); err != nil {
 		return 0, err

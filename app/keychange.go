@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"heliograph/access"
 	"heliograph/seal"
 	"heliograph/store"
 )
@@ -26,12 +27,24 @@ func ChangeKeys(ctx context.Context, d Database, do func(context.Context, *store
 		}
 		return string(keys.Text()), nil
 	}
-	return "", seal.Change(d.keyFile(), func(read *seal.Keys) (*seal.Keys, error) {
+	var changed *seal.Keys
+	err = seal.Change(d.keyFile(), func(read *seal.Keys) (*seal.Keys, error) {
 		if err := s.UseKeys(ctx, read); err != nil { // the file may have changed since it was opened
 			return nil, err
 		}
-		return do(ctx, s)
+		changed, err = do(ctx, s)
+		return changed, err
 	})
+	if err != nil {
+		return "", err
+	}
+	return "", noteKeys(ctx, s, changed)
+}
+
+// noteKeys notes which keys there are now, by their fingerprints. The file is no part of a transaction, so this follows.
+func noteKeys(ctx context.Context, s *store.Store, now *seal.Keys) error {
+	view := func(k *seal.Keys) any { return map[string]any{"sealing": k.Sealing(), "index": k.Index()} }
+	return s.Audit(ctx, access.CommandLine.Did(access.Rotate, access.Object{Kind: access.AKey}, view(s.Keys()), view(now)))
 }
 
 // KeyPlace is where the keys of a database are, in words.

@@ -1,13 +1,11 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // Lock says that a directory's or a database's process is here. The kernel gives it up when the process ends, however
@@ -38,8 +36,8 @@ func Take(path string) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the lock: %w", err)
 	}
-	switch err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
-	case errors.Is(err, syscall.EWOULDBLOCK):
+	switch taken, err := tryLock(file); {
+	case taken:
 		defer file.Close()
 		return nil, &InUse{Path: path, PID: readPID(file)}
 	case err != nil:

@@ -140,37 +140,32 @@ func (a *App) firstAccount(ctx context.Context) error {
 	if !a.options.has(Console) {
 		return nil
 	}
-	account, made, err := a.makeFirstAccount(ctx)
-	if err != nil || !made || a.options.Demo != nil {
-		return err
+	secret, made, err := a.makeFirstAccount(ctx)
+	if err == nil && made && a.options.Demo == nil {
+		a.firstLink = LinkURL(a.origin(), secret)
 	}
-	secret, err := a.store.NewLink(ctx, account.ID)
-	if err != nil {
-		return fmt.Errorf("making the first administrator's link: %w", err)
-	}
-	a.firstLink = LinkURL(a.origin(), secret)
-	return nil
+	return err
 }
 
-// MakeFirstAccount makes the first administrator, without a link, when there is no account yet.
+// MakeFirstAccount makes the first administrator when there is no account yet. Its link is given to nobody.
 func (a *App) MakeFirstAccount(ctx context.Context) error {
 	_, _, err := a.makeFirstAccount(ctx)
 	return err
 }
 
-func (a *App) makeFirstAccount(ctx context.Context) (account access.Account, made bool, err error) {
+func (a *App) makeFirstAccount(ctx context.Context) (link string, made bool, err error) {
 	has, err := a.store.HasAccounts(ctx)
 	if has || err != nil {
-		return account, false, err
+		return "", false, err
 	}
-	account, err = a.store.CreateAccount(ctx, FirstAdministrator, access.Administrator)
+	_, link, err = a.door.CreateAccount(ctx, access.System, intake.AccountInput{Name: FirstAdministrator, Role: access.Administrator})
 	if errors.Is(err, store.ErrConflict) { // another node was quicker
-		return account, false, nil
+		return "", false, nil
 	}
 	if err != nil {
-		return account, false, fmt.Errorf("making the first administrator: %w", err)
+		return "", false, fmt.Errorf("making the first administrator: %w", err)
 	}
-	return account, true, nil
+	return link, true, nil
 }
 
 // origin is what people type to reach the console.

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"heliograph/store"
@@ -40,15 +39,6 @@ func measureSelf(ctx context.Context, t task, s *store.Store) (u usage, err erro
 	}
 	u.Disk, err = diskUse(ctx, s, t.Dir)
 	return u, err
-}
-
-// processorTime is what this process has used, in user and kernel.
-func processorTime() (time.Duration, error) {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		return 0, fmt.Errorf("asking for the processor time: %w", err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano()), nil
 }
 
 // peakMemory is the high-water mark in KiB. (That of getrusage begins with the memory of the process that forked.)

@@ -73,6 +73,10 @@ var variants = map[string][]string{
 	"/settings/push-providers/new":   {"?kind=apns", "?kind=fcm", "?kind=webpush"},
 	"/settings/servers/new/test":     {"?kind=smtp", "?kind=sms"},
 	"/settings/carrier-gateways/new": {"", "?carrier=Verizon"},
+	"/mail-push":                     {"", "?hours=168"},
+	"/mail-push/network":             {"", "?look=1"},
+	"/mail-push/diagnosis":           {"", "?code=7KD4", "?code=7KD4PX2M"},
+	"/mail-push/brakes/confirm":      {"", "?app=com.example.mail"},
 	"/sign-in":                       {"", "?next=/devices"},
 }
 

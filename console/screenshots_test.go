@@ -207,6 +207,7 @@ func wantQuiet(ctx context.Context, t *testing.T, messages iter.Seq2[chromedp.Co
 		case m.Text == end:
 			return
 		case m.Type == chromedp.ConsoleDebug: // a hint about forms with two secrets
+		case strings.Contains(m.Text, "Autofocus processing was blocked"): // a hint: somebody was quicker
 		case strings.Contains(m.Text, "status of 404"), strings.Contains(m.Text, "status of 422"):
 		default:
 			t.Errorf("%s: %s (%s:%d)", m.Type, m.Text, m.URL, m.Line)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 )
 
 // keyFile is the form on disk. Keys are base64, the oldest first.
@@ -68,6 +67,12 @@ func Load(path string) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
+	switch {
+	case info.IsDir():
+		return nil, fileError("%s is a directory, not a key file", path)
+	case info.Size() > maxKeyFile:
+		return nil, fileError("%s is not a key file: it is larger than any", path)
+	}
 	if err := checkMode(path, info); err != nil {
 		return nil, err
 	}
@@ -76,21 +81,6 @@ func Load(path string) (*Keys, error) {
 		return nil, err
 	}
 	return Parse(path, raw)
-}
-
-// checkMode lets a group read, for that is how secrets are mounted into containers.
-func checkMode(path string, info fs.FileInfo) error {
-	switch mode := info.Mode().Perm(); {
-	case info.IsDir():
-		return fileError("%s is a directory, not a key file", path)
-	case info.Size() > maxKeyFile:
-		return fileError("%s is not a key file: it is larger than any", path)
-	case mode&0o007 != 0:
-		return fileError("every user of this machine may read the key file %s (mode %04o), and with it all stored secrets: run chmod 600 %s, and consider heliograph keys rotate", path, mode, path)
-	case mode&0o020 != 0:
-		return fileError("others may write to the key file %s (mode %04o): run chmod 600 %s", path, mode, path)
-	}
-	return nil
 }
 
 // LoadOrCreate reads the key file, or makes one when it is missing and mayCreate is true: beside an empty database, and
@@ -155,46 +145,17 @@ func writeWhole(path string, content []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// likeBefore gives a file the owner and the mode of the one whose place it takes.
-func likeBefore(tmp *os.File, path string) error {
-	before, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if owner, ok := before.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
-		if err := tmp.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
-			return fmt.Errorf("it belongs to another user: run this as that user, or as root: %w", err)
-		}
-	}
-	return tmp.Chmod(before.Mode().Perm())
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
-}
-
 // Change reads a key file, lets do make other keys of it, and writes those. Two of them at once wait for each other: what
 // one of them adds must not be lost by the other.
 func Change(path string, do func(*Keys) (*Keys, error)) error {
 	if to, err := filepath.EvalSymlinks(path); err == nil {
 		path = to
 	}
-	dir, err := os.Open(filepath.Dir(path))
+	release, err := exclusively(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	defer dir.Close() // gives the lock up
-	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX); err != nil {
-		return fmt.Errorf("locking the directory of the key file: %w", err)
-	}
+	defer release()
 	keys, err := Load(path)
 	if err != nil {
 		return err
