@@ -367,7 +367,7 @@ func (b sentBatch) trouble(streak *channel.Streak) (whole *message.Failure) {
 		case f.Scope == message.WholeServer:
 			whole = f
 		case channel.Troubling(o):
-			if !b.parcels[i].Shared || last == nil || *last != *f {
+			if one := b.parcels[i]; !one.Shared || one.Channel != message.SMTP || last == nil || *last != *f {
 				group = b.parcels[i].ID
 			}
 			last = f
