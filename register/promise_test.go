@@ -99,9 +99,12 @@ func readFiles(t *testing.T, dir string) string {
 
 // found looks for a text as it is, in any case, and in the forms in which bytes are written.
 func found(in, planted string) string {
-	raw, _ := hex.DecodeString(planted)
-	if len(raw) == 0 {
-		raw, _ = base64.RawURLEncoding.DecodeString(planted)
+	raw, err := hex.DecodeString(planted)
+	if err != nil {
+		raw, err = base64.RawURLEncoding.DecodeString(planted)
+	}
+	if err != nil { // what was read before that is a byte or two, which are everywhere
+		raw = nil
 	}
 	forms := map[string][]byte{
 		"as it is": []byte(planted), "as hexadecimal": []byte(hex.EncodeToString([]byte(planted))),
