@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"heliograph/console/text"
@@ -291,11 +290,10 @@ func asOnPage(list []problem) []problem {
 
 // sentence makes a sentence of what the door says of a field: a capital at its beginning and a full stop.
 func sentence(text string) string {
-	first, size := utf8.DecodeRuneInString(text)
-	if size == 0 {
+	if text == "" {
 		return text
 	}
-	text = string(unicode.ToUpper(first)) + text[size:]
+	text = sentenceCase(text)
 	if !strings.HasSuffix(text, ".") {
 		text += "."
 	}

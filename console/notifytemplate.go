@@ -140,7 +140,7 @@ func changed(own, typed string) *string {
 	return &typed
 }
 
-// templateOf is the template that the form is about: the one that was asked for now, or the one it has.
+// askedTemplate is the template that somebody chose just now; empty = Ad Hoc.
 func askedTemplate(r *http.Request) (id string, asked bool) {
 	return r.PostForm.Get("use_template"), r.PostForm.Has("take")
 }
