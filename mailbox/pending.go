@@ -31,9 +31,9 @@ type pendingStore interface {
 	// Claim takes up to limit rows of a route that are due: until the lease is over, nobody else does. Of those that share
 	// a rate it takes as many as may go within the window, and says when each may.
 	Claim(ctx context.Context, r Route, c Claim) ([]Due, error)
-	// SaveTries writes what became of claimed rows, unless they are newer by now.
+	// SaveTries writes what became of claimed rows, unless they are newer by now, and notes what is to be told.
 	SaveTries(ctx context.Context, list []Try) error
-	// ExpirePending deletes rows whose newest event is older than that, and counts them by app.
+	// ExpirePending deletes rows whose newest event is older than that, notes that they were given up, and counts them by app.
 	ExpirePending(ctx context.Context, before time.Time) (map[string]int64, error)
 }
 
@@ -84,6 +84,7 @@ type Try struct {
 	Looks  bool      // it was accepted, and is looked at once more
 	Failed bool      // the attempt counts
 	Reason message.Reason
+	Tells  Happening // a line for the registration's timeline, with the reason; 0 = none
 }
 
 // Limits of the worker.
@@ -191,6 +192,9 @@ func (w *Waker) try(l *lane, due *Due) Try {
 		if what != 0 {
 			w.count.one(due.App, what)
 		}
+		if what == whatExpired {
+			t.Tells = HappenedGivenUp
+		}
 		return t
 	}
 	if !w.pushes(&due.Target) {
@@ -278,6 +282,9 @@ func (w *Waker) tried(d *desk, l *lane, due *Due, t Try, as look, o message.Outc
 		t.Failed, t.Reason, t.NextAt = true, reasonOf(o), now.Add(w.backOff(due.Attempts))
 		if f := o.Failure; f != nil && f.Scope == message.WholeServer {
 			t.Failed, t.NextAt = false, now.Add(firstRetry)
+		}
+		if t.Failed && due.Attempts == 0 { // once for each row: a timeline is short
+			t.Tells = HappenedRefused
 		}
 		return t
 	}

@@ -1,6 +1,7 @@
 package mailbox_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -165,6 +166,23 @@ func TestProviderDown(t *testing.T) {
 		}
 		if len(st.Provider.Accepted()) != 30 || st.Pending() != 0 {
 			st.Errorf("%d wakes, %d rows", len(st.Provider.Accepted()), st.Pending())
+		}
+	})
+}
+
+// TestTimelineTellsOfRefusedWakes: that a provider refuses a wake again is told once.
+func TestTimelineTellsOfRefusedWakes(t *testing.T) {
+	play(t, nil, func(st *stage) {
+		p := st.Register("token", nil)
+		st.Provider.Fails(message.Failure{Scope: message.RecipientForNow, Reason: message.Throttled, Detail: "Too many for this device."})
+		st.wantAnswer(st.inbox(p, st.signal(newMail, 1)), mailbox.OK)
+		for range 3 {
+			later(5 * time.Minute)
+			st.Retry()
+		}
+		moments, err := st.Store.Timeline(context.Background(), p.Key)
+		if err != nil || len(moments) != 1 || moments[0].What != mailbox.HappenedRefused || moments[0].Detail != string(message.Throttled) {
+			st.Errorf("%v, %v", moments, err)
 		}
 	})
 }

@@ -313,7 +313,7 @@ func (s *Store) dues(ctx context.Context, tx Tx, rows []claimed, turns map[int64
 	return list, nil
 }
 
-// SaveTries writes what became of claimed rows, unless they are newer by now.
+// SaveTries writes what became of claimed rows, unless they are newer by now, and notes what is to be told.
 func (s *Store) SaveTries(ctx context.Context, list []mailbox.Try) error {
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b mailbox.Try) int { return cmp.Compare(a.Key, b.Key) })
@@ -333,7 +333,27 @@ func (s *Store) SaveTries(ctx context.Context, list []mailbox.Try) error {
 				[]any{t.Key, ms(t.Since), ms(t.NextAt), oneIf(t.Failed), string(t.Reason)}}
 		}
 	}
-	return s.Write(ctx, func(tx Tx) error { return s.runEach(ctx, tx, statements, nil) })
+	return s.Write(ctx, func(tx Tx) error {
+		for _, t := range list {
+			if err := s.noteTry(ctx, tx, t); err != nil {
+				return err
+			}
+		}
+		return s.runEach(ctx, tx, statements, nil)
+	})
+}
+
+// noteTry writes what a try tells, unless its row is newer by now.
+func (s *Store) noteTry(ctx context.Context, tx Tx, t mailbox.Try) error {
+	if t.Tells == 0 {
+		return nil
+	}
+	var same bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pending_wakes WHERE registration = $1 AND since = $2)`, t.Key, ms(t.Since)).Scan(&same)
+	if err != nil || !same {
+		return err
+	}
+	return s.note(ctx, tx, t.Key, t.Tells, string(t.Reason))
 }
 
 func oneIf(b bool) int64 {
@@ -343,7 +363,7 @@ func oneIf(b bool) int64 {
 	return 0
 }
 
-// ExpirePending deletes rows whose newest event is older than that, and counts them by app.
+// ExpirePending deletes rows whose newest event is older than that, notes that they were given up, and counts them by app.
 func (s *Store) ExpirePending(ctx context.Context, before time.Time) (expired map[string]int64, err error) {
 	var old bool
 	err = s.Read(ctx, func(tx Tx) error {
@@ -353,6 +373,12 @@ func (s *Store) ExpirePending(ctx context.Context, before time.Time) (expired ma
 		return nil, err
 	}
 	err = s.Write(ctx, func(tx Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO mail_timeline (registration, at, what)
+			SELECT registration, $2, CAST($3 AS SMALLINT) FROM pending_wakes WHERE since < $1 AND sent_at = 0`, ms(before), ms(s.now()), int64(mailbox.HappenedGivenUp))
+		if err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, `DELETE FROM pending_wakes WHERE since < $1 RETURNING app`, ms(before))
 		apps, err := all(rows, err, one[string])
 		expired = map[string]int64{}

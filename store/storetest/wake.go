@@ -84,10 +84,12 @@ func testPark(t *testing.T, open func(t *testing.T) *store.Store) {
 	if n := w.count(`SELECT COUNT(*) FROM pending_wakes`); n != 1 {
 		t.Error("a row is gone that is another one by now")
 	}
-	w.must(w.s.SaveTries(w.Context(), []mailbox.Try{{Key: p.Key, Since: due[0].Since, NextAt: Now, Failed: true, Reason: message.Timeout}}))
+	w.must(w.s.SaveTries(w.Context(), []mailbox.Try{{Key: p.Key, Since: due[0].Since, NextAt: Now, Failed: true, Reason: message.Timeout, Tells: mailbox.HappenedRefused},
+		{Key: p.Key, Since: Now.Add(-time.Hour), Tells: mailbox.HappenedGivenUp}})) // of another row
 	if due = w.claim(10); len(due) != 1 || due[0].Attempts != 1 {
 		t.Errorf("%+v", due)
 	}
+	w.wantTimeline(p, mailbox.HappenedRefused)
 	w.must(w.s.SaveTries(w.Context(), []mailbox.Try{{Key: p.Key, Since: due[0].Since, NextAt: Now, Looks: true, Sent: badge(3, Now, "s")}}))
 	if due = w.claim(10); len(due) != 1 || due[0].SentAt.IsZero() || *due[0].Carried.Count != 3 {
 		t.Errorf("%+v", due)
@@ -105,9 +107,10 @@ func testPark(t *testing.T, open func(t *testing.T) *store.Store) {
 // testDueRoutes: only routes with something due, whatever else waits.
 func testDueRoutes(t *testing.T, open func(t *testing.T) *store.Store) {
 	w := newWakes(t, open)
+	var last phone
 	for i, kind := range []string{"apns", "fcm", "webpush"} {
-		p := w.register(kind, nil)
-		one := parking(p, message.WakeNew, mailbox.Badge{}, Now)
+		last = w.register(kind, nil)
+		one := parking(last, message.WakeNew, mailbox.Badge{}, Now)
 		one.Route.Kind, one.NextAt = kind, Now.Add(time.Duration(i-1)*time.Minute)
 		w.park(one)
 	}
@@ -121,6 +124,7 @@ func testDueRoutes(t *testing.T, open func(t *testing.T) *store.Store) {
 	if expired["org.example.mail"] != 3 {
 		t.Errorf("%v", expired)
 	}
+	w.wantTimeline(last, mailbox.HappenedGivenUp)
 }
 
 // testClaimTogether: two nodes never take the same row.
