@@ -177,7 +177,7 @@ func ParseEndpoint(origin string) (Endpoint, error) {
 }
 
 // RetryAfter reads the header of that name: seconds or a date (RFC 9110 section 10.2.3). 0 = it does not say.
-func RetryAfter(h http.Header, now time.Time) time.Duration {
+func RetryAfter(h interface{ Get(name string) string }, now time.Time) time.Duration {
 	const most = 24 * time.Hour
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {

@@ -8,7 +8,6 @@ package apns
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -45,7 +44,7 @@ const width = 1000
 type sender struct {
 	pool   *h2.Pool
 	tokens *tokens // nil = the certificate says who we are
-	topic  []string
+	topic  string
 }
 
 func (s *sender) Close() { s.pool.Close() }
@@ -100,14 +99,6 @@ func (s *sender) apply(wanted remedy, used *bearer) {
 	}
 }
 
-// Values of headers that are the same for every message. Names are in lower case, as HTTP/2 has them.
-var (
-	alert     = []string{"alert"}
-	immediate = []string{"10"}
-	plainJSON = []string{"application/json"}
-	agent     = []string{"heliograph"}
-)
-
 func (s *sender) request(ctx context.Context, m message.Message, token *bearer, body []byte) h2.Request {
 	r := h2.Request{Path: "/3/device/" + m.Address, Body: body}
 	if m.Wake != nil {
@@ -117,27 +108,38 @@ func (s *sender) request(ctx context.Context, m message.Message, token *bearer, 
 		r.Header = s.textHeader(m)
 	}
 	if token != nil {
-		r.Header["authorization"] = token.header
+		r.Header = append(r.Header, h2.Field{Name: "authorization", Value: token.header, Once: true})
 	}
 	return r
 }
 
-func (s *sender) textHeader(m message.Message) http.Header {
-	values := []string{m.ID.UUID(), m.ID.String(), ""}
-	header := http.Header{
-		"apns-topic":       s.topic,
-		"apns-push-type":   alert,
-		"apns-priority":    immediate,
-		"apns-id":          values[0:1:1],
-		"apns-collapse-id": values[1:2:2],
-		"content-type":     plainJSON,
-		"user-agent":       agent,
-	}
+// mostFields is how many a request has.
+const mostFields = 9
+
+// headerOf is what all requests have. What is the same for many is remembered by both sides (HPACK).
+func (s *sender) headerOf(pushType, priority string) h2.Header {
+	return append(make(h2.Header, 0, mostFields),
+		h2.Field{Name: "apns-topic", Value: s.topic},
+		h2.Field{Name: "apns-push-type", Value: pushType},
+		h2.Field{Name: "apns-priority", Value: priority},
+		h2.Field{Name: "content-type", Value: "application/json"},
+		h2.Field{Name: "user-agent", Value: "heliograph"},
+	)
+}
+
+func (s *sender) textHeader(m message.Message) h2.Header {
+	header := append(s.headerOf("alert", "10"),
+		h2.Field{Name: "apns-id", Value: m.ID.UUID(), Once: true},
+		h2.Field{Name: "apns-collapse-id", Value: m.ID.String(), Once: true},
+	)
 	if !m.Expires.IsZero() {
-		values[2] = strconv.FormatInt(max(m.Expires.Unix(), 0), 10)
-		header["apns-expiration"] = values[2:3:3]
+		header = append(header, expiration(m.Expires))
 	}
 	return header
+}
+
+func expiration(at time.Time) h2.Field {
+	return h2.Field{Name: "apns-expiration", Value: strconv.FormatInt(max(at.Unix(), 0), 10), Once: true}
 }
 
 // plausible reports whether a token can stand in a path as it is. Apple promises no length and no alphabet.
@@ -201,8 +203,7 @@ func open(s Settings, o h2.Options, now func() time.Time) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.OneTimeHeaders = true // path, apns-id and apns-collapse-id
-	made := &sender{pool: h2.New(endpoint, dialer, o), topic: []string{s.App}}
+	made := &sender{pool: h2.New(endpoint, dialer, o), topic: s.App}
 	if s.KeyP8 != "" {
 		key, err := parseKey(s.KeyP8)
 		if err != nil {

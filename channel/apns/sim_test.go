@@ -312,7 +312,9 @@ func BenchmarkBare(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				r.Header = request.Header
+				for _, f := range request.Header {
+					r.Header.Set(f.Name, f.Value)
+				}
 				return r
 			})
 		})

@@ -39,7 +39,7 @@ type tokens struct {
 
 // bearer is a token, ready for its header.
 type bearer struct {
-	header []string
+	header string
 	issued time.Time
 	until  time.Time
 }
@@ -95,7 +95,7 @@ func (t *tokens) replace(b *bearer) *bearer {
 
 func (t *tokens) make(issued time.Time, life time.Duration) *bearer {
 	text := "bearer " + t.sign(issued)
-	return &bearer{header: []string{text}, issued: issued, until: issued.Add(life)}
+	return &bearer{header: text, issued: issued, until: issued.Add(life)}
 }
 
 // sign makes a JWT (RFC 7519) with ES256 (RFC 7518 section 3.4).

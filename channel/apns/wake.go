@@ -1,37 +1,23 @@
 package apns
 
 import (
-	"net/http"
 	"strconv"
 
+	"heliograph/channel/h2"
 	"heliograph/message"
 )
 
 // alertKey is the text that the app's strings file has for a mail it could not fetch in time (rich wakes).
 const alertKey = "NEW_MAIL"
 
-// Values of the headers of a background push: Apple takes it with no other priority.
-var (
-	background  = []string{"background"}
-	powerSaving = []string{"5"}
-)
-
-// wakeHeader has no apns-id: Apple makes one, and a repeat is known by its collapse id.
-func (s *sender) wakeHeader(m message.Message) http.Header {
-	values := []string{m.Wake.Topic, strconv.FormatInt(max(m.Expires.Unix(), 0), 10)}
-	header := http.Header{
-		"apns-topic":       s.topic,
-		"apns-push-type":   alert,
-		"apns-priority":    immediate,
-		"apns-collapse-id": values[0:1:1],
-		"apns-expiration":  values[1:2:2],
-		"content-type":     plainJSON,
-		"user-agent":       agent,
-	}
+// wakeHeader has no apns-id: Apple makes one, and a repeat is known by its collapse id. Apple takes a background push
+// with the lower priority only.
+func (s *sender) wakeHeader(m message.Message) h2.Header {
+	header := s.headerOf("alert", "10")
 	if m.Wake.Background {
-		header["apns-push-type"], header["apns-priority"] = background, powerSaving
+		header = s.headerOf("background", "5")
 	}
-	return header
+	return append(header, h2.Field{Name: "apns-collapse-id", Value: m.Wake.Topic, Once: true}, expiration(m.Expires))
 }
 
 func bodyOf(m message.Message) []byte {

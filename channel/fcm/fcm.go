@@ -7,7 +7,6 @@ package fcm
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -84,17 +83,11 @@ func (s *sender) one(ctx context.Context, m message.Message) message.Outcome {
 	}
 }
 
-// Values of headers that are the same for every message. Names are in lower case, as HTTP/2 has them.
-var (
-	plainJSON = []string{"application/json"}
-	agent     = []string{"heliograph"}
-)
-
 func (s *sender) request(ctx context.Context, m message.Message, token *access, body []byte) h2.Request {
-	r := h2.Request{Path: s.path, Body: body, Header: http.Header{
-		"authorization": token.header,
-		"content-type":  plainJSON,
-		"user-agent":    agent,
+	r := h2.Request{Path: s.path, Body: body, Header: h2.Header{
+		{Name: "authorization", Value: token.header, Once: true},
+		{Name: "content-type", Value: "application/json"},
+		{Name: "user-agent", Value: "heliograph"},
 	}}
 	if m.Wake != nil {
 		r.Until, _ = ctx.Deadline()

@@ -36,7 +36,7 @@ type tokens struct {
 
 // access is a token, ready for its header.
 type access struct {
-	header []string
+	header string
 	until  time.Time // use it no longer; zero = until it is refused
 }
 
@@ -107,7 +107,7 @@ func (t *tokens) exchange() (any, error) {
 	if err != nil {
 		return nil, &exchangeError{t.failure(witness, err)}
 	}
-	a := &access{header: []string{"Bearer " + token.AccessToken}}
+	a := &access{header: "Bearer " + token.AccessToken}
 	if !token.Expiry.IsZero() {
 		a.until = token.Expiry.Add(-renewBefore)
 	}

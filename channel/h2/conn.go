@@ -1,14 +1,13 @@
 package h2
 
 import (
-	"net/http"
 	"sync/atomic"
 	"time"
 )
 
 // conn is a connection with what the pool knows of it.
 type conn struct {
-	cc      *http.ClientConn
+	link    *link
 	born    time.Time
 	warmth  atomic.Int32
 	busy    atomic.Int32 // streams taken
@@ -30,7 +29,7 @@ func (c *conn) reserve() bool {
 		return false
 	}
 	c.busy.Add(1)
-	if c.cc.Reserve() == nil {
+	if c.link.reserve() {
 		return true
 	}
 	c.settle(false)
@@ -39,7 +38,7 @@ func (c *conn) reserve() bool {
 }
 
 // unreserve gives back a stream that was taken and not used.
-func (c *conn) unreserve() { c.cc.Release() }
+func (c *conn) unreserve() { c.link.release() }
 
 // settle ends the try of a cold connection.
 func (c *conn) settle(welcome bool) {
@@ -53,7 +52,7 @@ func (c *conn) settle(welcome bool) {
 // warming reports whether the connection will soon be warm, as far as anyone can tell.
 func (c *conn) warming() bool {
 	warmth := c.warmth.Load()
-	return (warmth == cold || warmth == trying) && c.cc.Err() == nil
+	return (warmth == cold || warmth == trying) && c.link.failed() == nil
 }
 
 // late reports whether the connection's first request hangs.
@@ -64,7 +63,7 @@ func (c *conn) hopeful() bool { return !c.late() }
 
 // spent reports whether nothing runs on the connection and nothing can: it is closed, or was told to go away.
 func (c *conn) spent() bool {
-	return c.busy.Load() == 0 && c.cc.InFlight() == 0 && c.cc.Available() == 0 && c.busy.Load() == 0
+	return c.busy.Load() == 0 && c.link.spent() && c.busy.Load() == 0
 }
 
 // silentSince reports whether the connection has answered nothing since then.

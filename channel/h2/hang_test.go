@@ -125,7 +125,7 @@ func (h *slowHost) pool(t *testing.T, o Options) *Pool {
 		t.Fatal(err)
 	}
 	p := New(endpoint, channel.Dialer{TLS: &tls.Config{}}, o)
-	p.transport.DialTLSContext = h.dial
+	p.connect = h.dial
 	return p
 }
 
@@ -226,7 +226,7 @@ func TestNothingAnswered(t *testing.T) {
 		)
 		for range 20 {
 			wg.Go(func() {
-				a, f := p.Do(ctx, Request{Path: "/", Header: http.Header{}})
+				a, f := p.Do(ctx, Request{Path: "/"})
 				switch {
 				case f != nil && f.Scope == message.LostAnswer:
 					lost.Add(1)

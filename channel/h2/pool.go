@@ -16,7 +16,7 @@ package h2
 import (
 	"container/list"
 	"context"
-	"net/http"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,10 +31,6 @@ type Options struct {
 	Most    int           // connections; 0 = 8
 	Answer  time.Duration // how long an answer may take; 0 = 30 s
 	Welcome time.Duration // how long a new connection's first answer may take before another is tried; 0 = 2 s
-
-	// OneTimeHeaders says that most of what a request's headers hold never comes again. Then none are remembered for
-	// later requests (HPACK's dynamic table): they would only push each other out, at a seventh of the whole cost.
-	OneTimeHeaders bool
 }
 
 // Limits of a connection's life.
@@ -47,11 +43,11 @@ const (
 
 // Pool is a handful of connections to one host. It may be used from several goroutines at once.
 type Pool struct {
-	endpoint  channel.Endpoint
-	transport *http.Transport
-	most      int
-	answer    time.Duration
-	welcome   time.Duration
+	endpoint channel.Endpoint
+	connect  func(ctx context.Context, network, address string) (net.Conn, error)
+	most     int
+	answer   time.Duration
+	welcome  time.Duration
 
 	conns   atomic.Pointer[[]*conn] // never changed in place, so that a request finds its stream without a lock
 	waiting atomic.Int32            // len(waiters)
@@ -77,7 +73,7 @@ type grant struct {
 func New(endpoint channel.Endpoint, dialer channel.Dialer, o Options) *Pool {
 	dialer.TLS = dialer.TLS.Clone()
 	dialer.TLS.NextProtos = []string{"h2"}
-	p := &Pool{endpoint: endpoint, most: 8, answer: 30 * time.Second, welcome: 2 * time.Second}
+	p := &Pool{endpoint: endpoint, connect: dialer.DialTLS, most: 8, answer: 30 * time.Second, welcome: 2 * time.Second}
 	if o.Most > 0 {
 		p.most = o.Most
 	}
@@ -86,20 +82,6 @@ func New(endpoint channel.Endpoint, dialer channel.Dialer, o Options) *Pool {
 	}
 	if o.Welcome > 0 {
 		p.welcome = o.Welcome
-	}
-	p.transport = &http.Transport{
-		DialTLSContext:     dialer.DialTLS,
-		Protocols:          new(http.Protocols),
-		IdleConnTimeout:    idleLimit,
-		DisableCompression: true,
-		HTTP2: &http.HTTP2Config{
-			SendPingTimeout: pingAfter,
-			PingTimeout:     pingTimeout,
-		},
-	}
-	p.transport.Protocols.SetHTTP2(true)
-	if o.OneTimeHeaders {
-		p.transport.HTTP2.MaxEncoderHeaderTableSize = 1 // 0 is the default
 	}
 	p.conns.Store(new([]*conn))
 	return p
@@ -247,19 +229,20 @@ func (p *Pool) sweep() {
 func (p *Pool) dial() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*channel.ConnectTimeout) // the dialer has its own, shorter
 	defer cancel()
-	cc, err := p.transport.NewClientConn(ctx, "https", p.endpoint.Address)
+	secured, err := p.connect(ctx, "tcp", p.endpoint.Address)
 	if err != nil {
 		p.dialFailed(err)
 		return
 	}
 	p.dialled.Add(1)
-	c := &conn{cc: cc, born: time.Now()}
+	c := &conn{born: time.Now()}
+	c.link = newLink(secured, func() { p.changed(c) })
 	p.mu.Lock()
 	p.dialing = false
 	conns := append(slices.Clone(*p.conns.Load()), c)
 	p.conns.Store(&conns)
 	p.mu.Unlock()
-	cc.SetStateHook(func(*http.ClientConn) { p.changed(c) })
+	c.link.start()
 	p.serve()
 	if p.closed.Load() && c.busy.Load() == 0 {
 		p.drop(c)
@@ -282,9 +265,9 @@ func (p *Pool) dialFailed(err error) {
 	}
 }
 
-// changed is told by net/http that a stream became free or that the connection is gone.
+// changed is told that the host allows other streams, or that the connection is gone.
 func (p *Pool) changed(c *conn) {
-	if c.cc.Err() != nil {
+	if c.link.failed() != nil {
 		p.drop(c)
 	}
 	p.serve()
@@ -321,7 +304,7 @@ func (p *Pool) retire(c *conn) {
 
 func (p *Pool) drop(c *conn) {
 	p.remove(c)
-	_ = c.cc.Close()
+	c.link.close()
 }
 
 func (p *Pool) remove(c *conn) {

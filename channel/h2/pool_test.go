@@ -35,7 +35,7 @@ func newPool(t *testing.T, s *channeltest.Server, o Options) *Pool {
 }
 
 func do(p *Pool) (Answer, *message.Failure) {
-	return p.Do(context.Background(), Request{Path: "/", Header: http.Header{}, Body: []byte("{}")})
+	return p.Do(context.Background(), Request{Path: "/", Body: []byte("{}")})
 }
 
 func mustAnswer(t *testing.T, p *Pool) {
@@ -305,7 +305,7 @@ func TestWaitEndsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	waited := make(chan Answer)
 	go func() {
-		a, f := p.Do(ctx, Request{Path: "/", Header: http.Header{}})
+		a, f := p.Do(ctx, Request{Path: "/"})
 		if f != nil {
 			t.Errorf("a wait that was given up failed: %+v", f)
 		}

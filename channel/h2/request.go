@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"sync/atomic"
+	"strings"
 	"time"
 
 	"heliograph/channel"
@@ -16,16 +14,36 @@ import (
 
 // Request is one POST. The pool only reads its parts, so they may be shared between requests.
 type Request struct {
-	Path   string      // unescaped
-	Header http.Header // names in lower case, which saves HTTP/2 from changing them
+	Path   string // as it stands in the request line
+	Header Header // names in lower case
 	Body   []byte
 	Until  time.Time // how long an answer is waited for; zero = as long as the pool does
+}
+
+// Header is the fields of a request or an answer, in their order.
+type Header []Field
+
+// Field is one of them.
+type Field struct {
+	Name  string // in lower case, as HTTP/2 has it
+	Value string
+	Once  bool // the value is secret or never comes again: no table on the way remembers it (RFC 7541 section 7.1.3)
+}
+
+// Get is the first value of a field, "" without it. The name may be in any case.
+func (h Header) Get(name string) string {
+	for _, f := range h {
+		if strings.EqualFold(f.Name, name) {
+			return f.Value
+		}
+	}
+	return ""
 }
 
 // Answer is what the host said. The zero Answer says that nothing was sent, because the context had ended.
 type Answer struct {
 	Status int
-	Header http.Header
+	Header Header
 	Body   []byte // at most 64 KiB of it
 
 	pool *Pool
@@ -71,17 +89,14 @@ func (p *Pool) send(c *conn, r Request) (a Answer, failure *message.Failure, aga
 	if c.warmth.Load() == trying { // then nobody else is on it
 		defer p.watch(c)()
 	}
-	ctx, cancel := context.WithDeadline(context.Background(), p.until(start, r))
-	defer cancel()
-	body := &body{rest: r.Body}
-	resp, err := c.cc.RoundTrip(p.request(ctx, r, body))
+	a, written, err := c.link.post(r, p.endpoint.Authority, p.until(start, r))
 	if err != nil {
-		failure, again = p.failed(c, err, body.read.Load(), start)
+		failure, again = p.failed(c, err, written, start)
 		p.finish(c, false)
 		return Answer{}, failure, again
 	}
 	p.heard(c)
-	a = Answer{Status: resp.StatusCode, Header: resp.Header, Body: readBody(resp), pool: p, conn: c}
+	a.pool, a.conn = p, c
 	p.finish(c, welcomes(a.Status))
 	return a, nil, false
 }
@@ -115,41 +130,13 @@ func welcomes(status int) bool {
 	return status < http.StatusInternalServerError
 }
 
-func (p *Pool) request(ctx context.Context, r Request, b *body) *http.Request {
-	return (&http.Request{
-		Method:        http.MethodPost,
-		URL:           &url.URL{Scheme: "https", Host: p.endpoint.Authority, Path: r.Path},
-		Proto:         "HTTP/2.0",
-		ProtoMajor:    2,
-		Header:        r.Header,
-		Body:          b,
-		ContentLength: int64(len(r.Body)),
-	}).WithContext(ctx)
-}
-
-// readBody reads what there is. An answer that breaks off still has its status, and that is what counts.
-func readBody(resp *http.Response) []byte {
-	const most = 64 << 10
-	defer func() { _ = resp.Body.Close() }()
-	if resp.Body == http.NoBody || resp.ContentLength == 0 {
-		return nil
-	}
-	if n := resp.ContentLength; n > 0 && n <= most {
-		data := make([]byte, n)
-		read, _ := io.ReadFull(resp.Body, data)
-		return data[:read]
-	}
-	data, _ := io.ReadAll(io.LimitReader(resp.Body, most))
-	return data
-}
-
 // refusal stands for the failure of a request that the host turned away in so many words.
 var refusal = new(message.Failure)
 
 // failed judges a request without an answer.
 func (p *Pool) failed(c *conn, err error, written bool, start time.Time) (f *message.Failure, again bool) {
 	late := errors.Is(err, context.DeadlineExceeded)
-	if c.cc.Err() != nil || late && c.silentSince(start) && p.enough(c, start) || notTaken(err) == gone {
+	if c.link.failed() != nil || late && c.silentSince(start) && p.enough(c, start) || errors.Is(err, errGone) {
 		p.retire(c)
 	}
 	switch {
@@ -163,7 +150,7 @@ func (p *Pool) failed(c *conn, err error, written bool, start time.Time) (f *mes
 		return &failure, false
 	case !written:
 		return nil, true
-	case notTaken(err) != no:
+	case errors.Is(err, errRefused), errors.Is(err, errGone): // RFC 9113 section 8.7
 		return refusal, true
 	}
 	return p.lost("broke the connection before it answered"), false
@@ -184,57 +171,3 @@ func (p *Pool) lost(what string) *message.Failure {
 		Detail: fmt.Sprintf("%s %s; the message may have arrived.", p.endpoint.Host, what),
 	}
 }
-
-// What HTTP/2 says about a request that was not taken (RFC 9113 section 8.7).
-const (
-	no      = iota // it may have been
-	refused        // this stream: REFUSED_STREAM
-	gone           // and none after it on this connection: GOAWAY with a lower stream id
-)
-
-// net/http does not export these two errors; TestGoAwayBelow fails if it ever words them differently.
-const (
-	goAwayText   = "http2: Transport received Server's graceful shutdown GOAWAY"
-	unusableText = "http2: client conn not usable"
-)
-
-func notTaken(err error) int {
-	const refusedStream = 7 // RFC 9113 section 7
-	var reset streamError
-	switch {
-	case errors.As(err, &reset) && reset.Code == refusedStream:
-		return refused
-	case err.Error() == goAwayText, err.Error() == unusableText:
-		return gone
-	}
-	return no
-}
-
-// streamError has the fields of net/http's own type for RST_STREAM, which errors.As fills in.
-type streamError struct {
-	StreamID uint32
-	Code     uint32
-	Cause    error
-}
-
-func (e streamError) Error() string {
-	return fmt.Sprintf("stream %d ended with code %d", e.StreamID, e.Code)
-}
-
-// body is a request's body that remembers whether it was read to its end: before that, the request cannot have been
-// complete, and no host acts upon half a request.
-type body struct {
-	rest []byte
-	read atomic.Bool
-}
-
-func (b *body) Read(into []byte) (int, error) {
-	n := copy(into, b.rest)
-	if b.rest = b.rest[n:]; len(b.rest) > 0 {
-		return n, nil
-	}
-	b.read.Store(true)
-	return n, io.EOF
-}
-
-func (b *body) Close() error { return nil }
