@@ -46,6 +46,9 @@ func (l *link) spoilt(e http2.StreamError) {
 	}
 }
 
+// mostWaiting is how much output may wait for a host that does not read: more than all requests of a connection take.
+const mostWaiting = 16 << 20
+
 func (l *link) handle(frame http2.Frame) (err error) {
 	changed := false
 	l.mu.Lock()
@@ -73,6 +76,9 @@ func (l *link) handle(frame http2.Frame) (err error) {
 		changed = true
 	case *http2.PushPromiseFrame:
 		err = errors.New("the host promised a push, which was forbidden to it")
+	}
+	if l.out.Len() > mostWaiting {
+		err = errors.New("the host asks for answers and does not read them")
 	}
 	l.mu.Unlock()
 	if changed {
