@@ -60,10 +60,11 @@ type Door interface {
 	MailPush
 }
 
-// Options of the API. Store, Door and Providers are required.
+// Options of the API. Store, Door, SignIns and Providers are required.
 type Options struct {
 	Store     *store.Store
 	Door      Door
+	SignIns   SignIns
 	Providers []channel.Provider         // kinds of servers, for their fields
 	Logger    *slog.Logger               // nil = silent
 	Metrics   *web.Metrics               // nil = nothing is counted
@@ -76,6 +77,7 @@ type Options struct {
 type server struct {
 	store     *store.Store
 	door      Door
+	signIns   SignIns
 	providers []channel.Provider
 	log       *slog.Logger
 	now       func() time.Time
@@ -111,7 +113,7 @@ func newServer(o Options) *server {
 		o.Link = func(secret string) string { return secret }
 	}
 	s := &server{
-		store: o.Store, door: o.Door, providers: o.Providers, log: o.Logger, now: o.Now, link: o.Link,
+		store: o.Store, door: o.Door, signIns: o.SignIns, providers: o.Providers, log: o.Logger, now: o.Now, link: o.Link,
 		needs: map[string]access.Permission{}, imports: make(chan struct{}, importsAtOnce),
 	}
 	s.mux = web.NewRoutes(s.identify, s.refuse)

@@ -42,7 +42,7 @@ func (s *server) describe() *huma.OpenAPI {
 	o.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "An API token."},
 	}
-	for _, tag := range []string{devices, people, sending, servers, carriers, providers, mailPush, templates, macros, ourselves, apiTokens, admins, auditLog} {
+	for _, tag := range []string{devices, people, sending, servers, carriers, providers, mailPush, templates, macros, ourselves, apiTokens, admins, signingIn, auditLog} {
 		o.Tags = append(o.Tags, &huma.Tag{Name: tag})
 	}
 	for _, schema := range o.Components.Schemas.Map() {

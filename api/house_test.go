@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"heliograph/access"
+	"heliograph/channel"
 	"heliograph/channel/all"
 	"heliograph/courier"
 	"heliograph/fleet"
@@ -95,11 +96,17 @@ func newHouse(t *testing.T) *house {
 	h.must(err)
 	o := Options{
 		Store: h.store, Door: h.door, Providers: all.Providers, Now: h.clock.Now,
-		Logger: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		SignIns: intake.NewSignIns(h.store, h.openID, store.ErrNotFound),
+		Logger:  slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	h.server, h.handler = newServer(o), nil
 	h.handler = h.server.handler(nil)
 	return h
+}
+
+// openID is a provider that anybody may use who knows its secret.
+func (h *house) openID(_ context.Context, p access.IdentityProvider) channel.Report {
+	return channel.Report{OK: p.Secret == "s3cret", Steps: []channel.Step{{Name: "discovery", OK: true}}}
 }
 
 func (h *house) must(err error) {

@@ -131,10 +131,13 @@ func problemOf(ctx context.Context, log *slog.Logger, err error) *Problem {
 		known   *Problem
 		content *intake.Refused
 		invalid *fleet.Invalid
+		openID  *intake.ProviderRefused
 	)
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &openID):
+		return refused(faultsOf(openID.Places())...)
 	case errors.As(err, &content):
 		return refused(faultsOf(content.Problems)...)
 	case errors.As(err, &invalid):

@@ -17,6 +17,7 @@ const (
 	appKeysPath   = "/mail-push/app-keys"
 
 	administratorsPath = "/administrators"
+	openIDPath         = "/sign-in/openid"
 )
 
 // Groups of operations, as the document shows them.
@@ -33,6 +34,7 @@ const (
 	mailPush  = "Mail push"
 	apiTokens = "API tokens"
 	admins    = "Administrators"
+	signingIn = "Signing in"
 	auditLog  = "Audit log"
 )
 
@@ -131,6 +133,13 @@ func (s *server) routes() {
 	operation(s, route(put, one, access.Administer, admins, "update-administrator", "Change role, groups and addresses").missing().conflicts(), s.updateAdministrator)
 	operation(s, route(del, one, access.Administer, admins, "delete-administrator", "Let somebody in no more; the API tokens that they made end").missing().conflicts(), s.deleteAdministrator)
 	operation(s, route(post, one+"/link", access.Administer, admins, "invite-administrator", "Make a new one-time link").missing().emptyBody(), s.inviteAdministrator)
+
+	operation(s, route(get, "/sign-in", access.SeeSettings, signingIn, "get-sign-in", "Who must show what to sign in with a password"), s.getSignInPolicy)
+	operation(s, route(put, "/sign-in", access.Administer, signingIn, "put-sign-in", "Say who must"), s.putSignInPolicy)
+	operation(s, route(get, openIDPath, access.SeeSettings, signingIn, "get-openid-provider", "The OpenID provider, without its secret").missing(), s.getOpenID)
+	operation(s, route(put, openIDPath, access.Administer, signingIn, "put-openid-provider", "Let people sign in at an OpenID provider").creates(), s.putOpenID)
+	operation(s, route(del, openIDPath, access.Administer, signingIn, "delete-openid-provider", "Let nobody sign in there any more").missing(), s.deleteOpenID)
+	operation(s, route(post, openIDPath+"/test", access.Administer, signingIn, "test-openid-provider", "Ask a provider, saved or not, and report each step"), s.testOpenID)
 
 	operation(s, route(get, "/audit", access.ReadAudit, auditLog, "list-audit", "List who did what"), s.listAudit)
 	operation(s, route(get, "/audit/{id}", access.ReadAudit, auditLog, "get-audit-entry", "Get one entry of the audit log").missing(), s.getAuditEntry)

@@ -9,6 +9,8 @@ import (
 	"heliograph/channel/all"
 	"heliograph/console"
 	"heliograph/hook"
+	"heliograph/intake"
+	"heliograph/store"
 	"heliograph/web"
 )
 
@@ -20,8 +22,9 @@ const passwordsAtOnce = 2
 func (a *App) face() (web.Face, error) {
 	rest := api.New(api.Options{
 		Store: a.store, Door: a.door, Providers: all.Providers,
-		Link:   func(secret string) string { return LinkURL(a.origin(), secret) },
-		Logger: a.log.With("part", "api"), Metrics: a.metrics.web, Version: a.options.Version,
+		SignIns: intake.NewSignIns(a.store, a.openID.Test, store.ErrNotFound),
+		Link:    func(secret string) string { return LinkURL(a.origin(), secret) },
+		Logger:  a.log.With("part", "api"), Metrics: a.metrics.web, Version: a.options.Version,
 		Rate: a.options.APIRate,
 	})
 	pages, err := console.New(a.consoleOptions())

@@ -12,6 +12,7 @@ import (
 	"heliograph/access"
 	"heliograph/channel"
 	"heliograph/console/text"
+	"heliograph/intake"
 	"heliograph/store"
 	"heliograph/web"
 )
@@ -110,6 +111,7 @@ type SignIns interface {
 type console struct {
 	Options
 	sessions *scs.SessionManager
+	signIns  *intake.SignIns
 	throttle *access.Throttle
 	assets   *web.Assets
 	demoHash [sha256.Size]byte
@@ -157,6 +159,7 @@ func New(o Options) (web.Face, error) {
 	c := &console{
 		Options:  o,
 		sessions: web.NewSessions(o.Sessions),
+		signIns:  intake.NewSignIns(o.Accounts, o.OpenID.Test, store.ErrNotFound),
 		throttle: access.NewThrottle(o.Now),
 		assets:   assets,
 		demoHash: sha256.Sum256([]byte(o.DemoEntry)),

@@ -10,6 +10,7 @@ import (
 
 	"heliograph/access"
 	"heliograph/channel"
+	"heliograph/intake"
 	"heliograph/store"
 )
 
@@ -51,68 +52,68 @@ func (c *console) signInSettings(w http.ResponseWriter, r *http.Request) error {
 
 func (c *console) signInSettingsPage(ctx context.Context) (p signInSettingsPage, err error) {
 	p = signInSettingsPage{Roles: access.Roles, Redirect: c.OpenID.RedirectURL(), Leave: c.OpenID.SignedOutURL()}
-	if p.Policy, err = c.Accounts.SignInPolicy(ctx); err != nil {
+	if p.Policy, err = c.signIns.SignInPolicy(ctx); err != nil {
 		return p, err
 	}
-	p.Provider, err = c.Accounts.IdentityProvider(ctx)
+	p.Provider, p.Set, err = c.signIns.IdentityProvider(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		p.Provider, p.New, err = access.DefaultProvider, true, nil
 	}
-	p.Set, p.Provider.Secret = p.Provider.Secret != "", ""
 	return p, err
 }
 
-// saveSignInPolicy takes the upper form.
+// saveSignInPolicy takes the upper form. Words that are none change nothing.
 func (c *console) saveSignInPolicy(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	before, err := c.Accounts.SignInPolicy(ctx)
+	policy, err := c.signIns.SignInPolicy(ctx)
 	if err != nil {
 		return err
 	}
-	after := access.Policy{Local: access.LocalSignIn(r.PostFormValue("local")), SecondFactor: access.SecondFactorRule(r.PostFormValue("second_factor"))}
-	if !slices.Contains(access.LocalSignIns, after.Local) {
-		after.Local = before.Local
+	if local := access.LocalSignIn(r.PostFormValue("local")); slices.Contains(access.LocalSignIns, local) {
+		policy.Local = local
 	}
-	if !slices.Contains(access.SecondFactorRules, after.SecondFactor) {
-		after.SecondFactor = before.SecondFactor
+	if rule := access.SecondFactorRule(r.PostFormValue("second_factor")); slices.Contains(access.SecondFactorRules, rule) {
+		policy.SecondFactor = rule
 	}
-	entry := actor(r).Did(access.Update, access.Object{Kind: access.ASetting, Name: "sign-in"}, policyView(before), policyView(after))
-	if err := c.Accounts.PutSignInPolicy(ctx, after, entry); err != nil {
+	if err := c.signIns.SetSignInPolicy(ctx, actor(r), policy); err != nil {
 		return err
 	}
 	c.say(r, "success", t(ctx, "signinsettings.saved"))
 	return goTo(w, r, signInSettingsPath)
 }
 
-func policyView(p access.Policy) map[string]any {
-	return map[string]any{"local": p.Local, "second_factor": p.SecondFactor}
-}
-
 // providerForm reads the lower form over what is stored. The secret is kept unless another was typed, or it is to be
 // forgotten.
-func (c *console) providerForm(r *http.Request) (p signInSettingsPage, stored access.IdentityProvider, err error) {
-	ctx := r.Context()
-	if p, err = c.signInSettingsPage(ctx); err != nil {
-		return p, stored, err
-	}
-	stored, err = c.Accounts.IdentityProvider(ctx)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return p, stored, err
+func (c *console) providerForm(r *http.Request) (p signInSettingsPage, in intake.ProviderInput, err error) {
+	if p, err = c.signInSettingsPage(r.Context()); err != nil {
+		return p, in, err
 	}
 	text := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
 	p.Cleared = text("clear_secret") != ""
 	p.Provider = access.IdentityProvider{
-		Active: text("active") != "", Name: text("name"), Issuer: text("issuer"), ClientID: text("client_id"), Secret: r.PostFormValue("secret"),
+		Active: text("active") != "", Name: text("name"), Issuer: text("issuer"), ClientID: text("client_id"),
 		Scopes: strings.Fields(r.PostFormValue("scopes")), NameClaim: text("name_claim"), GroupClaim: text("group_claim"),
 		TrustedCA: text("trusted_ca"), Rules: rulesOf(r), Create: text("create") != "",
 	}
-	if p.Provider.Secret == "" && !p.Cleared && p.Provider.Issuer == stored.Issuer { // a secret never goes to another issuer than it was given for
-		p.Provider.Secret = stored.Secret
+	in = intake.ProviderInput{IdentityProvider: p.Provider}
+	in.Secret = r.PostFormValue("secret")
+	in.KeepSecret = in.Secret == "" && !p.Cleared
+	return p, in, nil
+}
+
+// explain puts what is wrong with a provider's settings beside their fields. Other errors come back.
+func (p *signInSettingsPage) explain(ctx context.Context, err error) error {
+	var refused *intake.ProviderRefused
+	if !errors.As(err, &refused) {
+		return err
 	}
-	for _, bad := range p.Provider.Problems() {
+	for _, bad := range refused.Problems {
 		p.Problems = append(p.Problems, problem{bad.Field, tf(ctx, "openid.field", bad.Field), tf(ctx, "openid.problem", bad.Problem)})
 	}
-	return p, stored, nil
+	if len(refused.Unknown) > 0 {
+		p.Problems = append(p.Problems, problem{"rules", tf(ctx, "openid.field", "rules"), t(ctx, "openid.problem.nogroup", strings.Join(refused.Unknown, ", "))})
+	}
+	return nil
 }
 
 // rulesOf reads the lines of the rules; those without a group are empty ones.
@@ -136,85 +137,43 @@ func rulesOf(r *http.Request) (rules []access.GroupRule) {
 
 func (c *console) saveProvider(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	p, stored, err := c.providerForm(r)
+	p, in, err := c.providerForm(r)
 	if err != nil {
 		return err
 	}
-	if err := c.checkRuleGroups(ctx, &p); err != nil {
-		return err
-	}
-	if len(p.Problems) > 0 {
-		p.Provider.Secret = ""
+	if _, err := c.signIns.SetIdentityProvider(ctx, actor(r), in); err != nil {
+		if err := p.explain(ctx, err); err != nil {
+			return err
+		}
 		return c.show(w, r, http.StatusUnprocessableEntity, p)
-	}
-	action, before := access.Update, any(providerView(stored))
-	if p.New {
-		action, before = access.Create, nil
-	}
-	entry := actor(r).Did(action, access.Object{Kind: access.ASetting, Name: "OpenID provider"}, before, providerView(p.Provider))
-	if err := c.Accounts.PutIdentityProvider(ctx, p.Provider, entry); err != nil {
-		return err
 	}
 	c.say(r, "success", t(ctx, "signinsettings.saved"))
 	return goTo(w, r, signInSettingsPath)
 }
 
-// checkRuleGroups asks whether the groups that rules limit to are there.
-func (c *console) checkRuleGroups(ctx context.Context, p *signInSettingsPage) error {
-	for _, rule := range p.Provider.Rules {
-		_, _, unknown, err := c.Accounts.ScopeOfGroups(ctx, access.Everything, rule.Groups)
-		if err != nil {
-			return err
-		}
-		if len(unknown) > 0 {
-			p.Problems = append(p.Problems, problem{"rules", tf(ctx, "openid.field", "rules"), t(ctx, "openid.problem.nogroup", strings.Join(unknown, ", "))})
-		}
-	}
-	return nil
-}
-
-// providerView is what the audit log shows of a provider.
-func providerView(p access.IdentityProvider) any {
-	return struct {
-		access.IdentityProvider
-		SecretSet bool `json:"secret_set"`
-	}{p, p.Secret != ""}
-}
-
 func (c *console) deleteProvider(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	stored, err := c.Accounts.IdentityProvider(ctx)
-	if err != nil {
+	if err := c.signIns.DeleteIdentityProvider(r.Context(), actor(r)); err != nil {
 		return err
 	}
-	entry := actor(r).Did(access.Delete, access.Object{Kind: access.ASetting, Name: "OpenID provider"}, providerView(stored), nil)
-	if err := c.Accounts.DeleteIdentityProvider(ctx, entry); err != nil {
-		return err
-	}
-	c.say(r, "success", t(ctx, "signinsettings.deleted"))
+	c.say(r, "success", t(r.Context(), "signinsettings.deleted"))
 	return goTo(w, r, signInSettingsPath)
 }
 
 // testProvider asks the provider of the form, saved or not.
 func (c *console) testProvider(w http.ResponseWriter, r *http.Request) error {
-	p, _, err := c.providerForm(r)
+	p, in, err := c.providerForm(r)
 	if err != nil {
 		return err
 	}
-	if len(p.Problems) == 0 {
-		report := c.OpenID.Test(r.Context(), p.Provider)
-		p.Tested = &reportPart{Report: report}
-		entry := actor(r).Did(access.Test, access.Object{Kind: access.ASetting, Name: "OpenID provider"}, nil, map[string]any{"ok": report.OK})
-		if err := c.Accounts.Audit(r.Context(), entry); err != nil {
+	report, err := c.signIns.TestIdentityProvider(r.Context(), actor(r), in)
+	if err != nil {
+		if err := p.explain(r.Context(), err); err != nil {
 			return err
 		}
+		return c.show(w, r, http.StatusUnprocessableEntity, p)
 	}
-	p.Provider.Secret = ""
-	status := http.StatusOK
-	if len(p.Problems) > 0 {
-		status = http.StatusUnprocessableEntity
-	}
-	return c.show(w, r, status, p)
+	p.Tested = &reportPart{Report: report}
+	return c.show(w, r, http.StatusOK, p)
 }
 
 // openIDStep puts a step of a provider's test in words.
