@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"heliograph/access"
 )
@@ -120,6 +121,10 @@ type Page struct {
 	Cursor    string // where the part before ended; empty = the beginning
 	Sort      Sort
 	Ascending bool // Newest and ascending is oldest first
+
+	// Within is how long to look for what passes a filter; 0 = until the page is full. A page that is not may have another
+	// behind it then. Lists that read by an index do not need it.
+	Within time.Duration
 }
 
 const (
