@@ -56,8 +56,9 @@ type undo struct {
 
 // Addresses are the origins on which an App listens; empty = not at all.
 type Addresses struct {
-	Console string // pages and API
-	Metrics string
+	Console  string // pages and API
+	Redirect string // leads from http to https; empty = nothing does
+	Metrics  string
 
 	Registration string // devices that want to be woken
 	Listener     string // what mail servers post

@@ -56,6 +56,9 @@ func (a *App) listen(console net.Listener) error {
 		}
 		a.serve("the console", console, a.certificate, a.atOrigin(a.patience(face)))
 	}
+	if err := a.listenRedirect(); err != nil {
+		return err
+	}
 	a.log.Info("listening", "console", a.addr.Console, "metrics", a.addr.Metrics, "registration", a.addr.Registration, "listener", a.addr.Listener)
 	return nil
 }

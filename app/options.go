@@ -18,13 +18,14 @@ type Options struct {
 	Database
 	Roles []Role // nil = all
 
-	Listen        string      // console and API; "" = DefaultListen
-	ListenMetrics string      // "" = DefaultMetrics, or any free port of loopback when it is taken
-	PublicURL     string      // origin under which people reach the console; "" = where it listens
-	TLS           TLS         // of the console's listener
-	MailPush      MailPush    // its listeners
-	APIRate       float64     // requests a second of one API token; 0 = api.DefaultRate, negative = any number
-	Proxies       web.Proxies // whose word about who asks counts, on every listener
+	Listen         string      // console and API; "" = DefaultListen
+	ListenRedirect string      // where http is led to https; "" = nowhere
+	ListenMetrics  string      // "" = DefaultMetrics, or any free port of loopback when it is taken
+	PublicURL      string      // origin under which people reach the console; "" = where it listens
+	TLS            TLS         // of the console's listener
+	MailPush       MailPush    // its listeners
+	APIRate        float64     // requests a second of one API token; 0 = api.DefaultRate, negative = any number
+	Proxies        web.Proxies // whose word about who asks counts, on every listener
 
 	ReadyFile string        // "" = none
 	Drain     time.Duration // how long Stop waits for what is on the wire; 0 = DefaultDrain

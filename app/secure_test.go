@@ -119,3 +119,32 @@ func wantSecure(t *testing.T, client *http.Client, console string, header http.H
 		}
 	}
 }
+
+// What comes in the open is led to https, at our own name whatever a client says; secrets that came so are not passed on.
+func TestWayToTLS(t *testing.T) {
+	files, _ := loopbackFiles(t)
+	o := options(t)
+	o.TLS, o.ListenRedirect, o.PublicURL = files, "127.0.0.1:0", "https://notify.example.com"
+	a := &attacker{T: t, app: running(t, o)}
+	a.address = strings.TrimPrefix(a.app.Addr().Redirect, "http://")
+	for path, want := range map[string]string{
+		"/": "/", "/devices?search=a%26b": "/devices?search=a%26b",
+		"http://evil.example.com/x": "/x", "/%0d%0aPlanted:1": "/%0d%0aPlanted:1", "/sign-in": "/sign-in",
+	} {
+		status, header, _ := a.says("GET " + path + " HTTP/1.1\r\nHost: evil.example.com\r\nConnection: close\r\n\r\n")
+		if status != http.StatusPermanentRedirect || header.Get("Location") != o.PublicURL+want || header.Get("Planted") != "" {
+			t.Errorf("%s: answered %d %v", path, status, header)
+		}
+	}
+	for name, request := range map[string]string{
+		"a form":  "POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+		"a token": "GET /api/v1/devices HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nConnection: close\r\n\r\n",
+	} {
+		if status, header, body := a.says(request); status != http.StatusForbidden || header.Get("Location") != "" || !strings.Contains(body, "not encrypted") {
+			t.Errorf("%s: answered %d %q", name, status, body)
+		}
+	}
+	if status, _, _ := a.asks("GET", "/livez"); status != http.StatusOK {
+		t.Errorf("/livez answered %d", status)
+	}
+}

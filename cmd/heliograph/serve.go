@@ -25,6 +25,7 @@ type serveCmd struct {
 	TLSCert       string   `help:"Certificate chain in PEM for the console's listener, which then speaks https; read again when it changes." name:"tls-cert" type:"path" placeholder:"PATH" group:"Listeners"`
 	TLSKey        string   `help:"Its key in PEM." name:"tls-key" type:"path" placeholder:"PATH" group:"Listeners"`
 	TLSMin        string   `help:"Oldest version of TLS that is spoken: 1.2 or 1.3." name:"tls-min" default:"1.2" placeholder:"VERSION" group:"Listeners"`
+	ListenHTTP    string   `help:"Where http is led to https, such as :80; needs --tls-cert. Default: nowhere." name:"listen-http" placeholder:"ADDR" group:"Listeners"`
 	TrustedProxy  []string `help:"Networks of proxies whose word counts about who asks and whether by https, such as 10.0.0.0/8. Default: nobody's." name:"trusted-proxies" placeholder:"CIDR" group:"Listeners"`
 	ProxyHeader   string   `help:"Header in which they say it: X-Forwarded-For (with X-Forwarded-Proto) or Forwarded. The proxies must write it anew or append to it." name:"proxy-header" default:"X-Forwarded-For" placeholder:"NAME" group:"Listeners"`
 	APIRate       float64  `help:"Requests a second of one API token, over which it is told to wait; -1 = any number." name:"api-rate" default:"500" placeholder:"N" group:"Process"`
@@ -42,7 +43,7 @@ Examples:
 
     heliograph serve
     heliograph serve --data /var/lib/heliograph --listen :8080 --public-url https://notify.example.com --trusted-proxies 10.0.0.5
-    heliograph serve --listen :443 --tls-cert fullchain.pem --tls-key key.pem --public-url https://notify.example.com
+    heliograph serve --listen :443 --listen-http :80 --tls-cert fullchain.pem --tls-key key.pem --public-url https://notify.example.com
     HELIOGRAPH_DATABASE=postgres://heliograph@db/heliograph heliograph serve --roles worker --key-file /etc/heliograph.key
 
 /livez and /readyz answer on every listener.`
@@ -70,9 +71,12 @@ func (c *serveCmd) Run(ctx context.Context, term terminal, log *slog.Logger) err
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return misused("--tls-cert and --tls-key belong together")
 	}
+	if c.ListenHTTP != "" && c.TLSCert == "" && !strings.HasPrefix(c.PublicURL, "https://") {
+		return misused("--listen-http leads to https: give --tls-cert and --tls-key, or an https --public-url")
+	}
 	app.TuneMemory()
 	a, err := app.New(ctx, app.Options{
-		Database: c.options(), Roles: roles, Listen: c.Listen, ListenMetrics: c.ListenMetrics, PublicURL: c.PublicURL,
+		Database: c.options(), Roles: roles, Listen: c.Listen, ListenRedirect: c.ListenHTTP, ListenMetrics: c.ListenMetrics, PublicURL: c.PublicURL,
 		TLS: app.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Least: c.TLSMin}, Proxies: proxies, APIRate: c.APIRate,
 		MailPush: c.listeners(), ReadyFile: c.ReadyFile, Drain: c.Drain, Logger: log, Version: version(),
 	})
