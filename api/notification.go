@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -379,19 +380,29 @@ type retryInput struct {
 func (s *server) retryNotification(ctx context.Context, actor access.Actor, in *retryInput) (*kept, error) {
 	hash := hashOf("POST /notifications/"+in.ID+"/retry", in.RawBody)
 	return s.once(ctx, actor, in.Key, hash, func() (*kept, error) {
-		queued, err := s.door.Retry(ctx, actor, message.NotificationID(in.ID), statesOf(in.body.States), channelOrAll(in.body.Channel))
+		var once *intake.Idempotency
+		if in.Key != "" {
+			once = &intake.Idempotency{TokenID: actor.ID, Key: in.Key, BodyHash: hash, Retried: retried}
+		}
+		queued, err := s.door.Retry(ctx, actor, message.NotificationID(in.ID), statesOf(in.body.States), channelOrAll(in.body.Channel), once)
+		if once != nil && errors.Is(err, store.ErrConflict) { // another node was faster
+			before, found, err := s.store.KeptAnswer(ctx, actor.ID, in.Key, hash)
+			if err != nil || found {
+				return answer(before, true), err
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
-		a := store.Answer{Status: http.StatusOK, Body: encode(Retried{queued})}
-		if in.Key != "" {
-			// The deliveries are queued already: an answer that cannot be kept is no reason to say that they are not.
-			if err := s.store.KeepAnswer(ctx, actor.ID, in.Key, hash, a); err != nil {
-				s.log.WarnContext(ctx, "keeping an answer under its Idempotency-Key", "error", err)
-			}
-		}
+		a := store.Answer{}
+		a.Status, a.Location, a.Body = retried(queued)
 		return answer(a, false), nil
 	})
+}
+
+// retried is what is said about deliveries that were queued again.
+func retried(queued int64) (status int, location string, body []byte) {
+	return http.StatusOK, "", encode(Retried{queued})
 }
 
 // statesOf and channelOf read words that the schema has checked.

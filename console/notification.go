@@ -399,7 +399,7 @@ func (c *console) retryNotification(w http.ResponseWriter, r *http.Request) erro
 	if err != nil || state != message.Failed && state != message.Unknown {
 		return web.BadRequest("Only failed and unknown deliveries can be tried again.")
 	}
-	queued, err := c.Sender.Retry(r.Context(), actor(r), n.ID, []message.State{state}, nil)
+	queued, err := c.Sender.Retry(r.Context(), actor(r), n.ID, []message.State{state}, nil, nil)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type Sender interface {
 	// Channels tells for which channels something is set up.
 	Channels(ctx context.Context) (map[message.Channel]bool, error)
 	Cancel(ctx context.Context, actor access.Actor, id message.NotificationID) error
-	Retry(ctx context.Context, actor access.Actor, id message.NotificationID, states []message.State, c *message.Channel) (queued int64, err error)
+	Retry(ctx context.Context, actor access.Actor, id message.NotificationID, states []message.State, c *message.Channel, once *intake.Idempotency) (queued int64, err error)
 }
 
 const notifyPath = "/notify"

@@ -1,6 +1,8 @@
 package courier_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -288,10 +290,19 @@ func TestRetryByHand(t *testing.T) {
 		h.peers.answer("u001@example.com", failing(message.RecipientFinal, message.RefusedPolicy, "Blocked"), message.Accept("ok"))
 		n := h.done(h.send(mail("Hello", "Text"), everyone))
 		h.clock.advance(100 * time.Hour) // longer than its lifetime: a retry begins a new one
-		queued, err := h.door.Retry(h.Context(), admin, n.ID, []message.State{message.Failed}, nil)
+		once := &intake.Idempotency{TokenID: "t", Key: "k", BodyHash: []byte("hash"), Retried: func(queued int64) (int, string, []byte) {
+			return 200, "", []byte(fmt.Sprint(queued))
+		}}
+		queued, err := h.door.Retry(h.Context(), admin, n.ID, []message.State{message.Failed}, nil, once)
 		h.must(err)
 		if queued != 1 {
 			h.Errorf("%d to be tried again, want 1", queued)
+		}
+		if a, ok, err := h.store.KeptAnswer(h.Context(), "t", "k", []byte("hash")); !ok || err != nil || string(a.Body) != "1" {
+			h.Errorf("kept with what it did: %q, %v, %v", a.Body, ok, err)
+		}
+		if _, err := h.door.Retry(h.Context(), admin, n.ID, []message.State{message.Failed}, nil, once); !errors.Is(err, store.ErrConflict) {
+			h.Errorf("a second time under its key: %v", err)
 		}
 		n = h.done(n)
 		h.count(n, message.SMTP, message.Sent, 3)

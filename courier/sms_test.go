@@ -70,7 +70,7 @@ func TestSMSWithALostAnswerIsUnknownUntilSomebodySettlesIt(t *testing.T) {
 		}
 		d := h.only(n, "+33612345000")
 		h.must(h.store.SaveReceipt(h.Context(), server.Key, channel.Receipt{Delivery: d.ID, State: message.Delivered}))
-		queued, err := h.door.Retry(h.Context(), admin, n.ID, []message.State{message.Unknown}, nil)
+		queued, err := h.door.Retry(h.Context(), admin, n.ID, []message.State{message.Unknown}, nil, nil)
 		h.must(err)
 		if queued != 1 {
 			h.Errorf("%d unknown to be tried again, want 1", queued)

@@ -63,7 +63,7 @@ type Store interface {
 	PutNotification(ctx context.Context, n message.Notification, jobs func(key int64) []courier.Job, once *Idempotency, entries ...access.Entry) (stored message.Notification, replayed bool, err error)
 	Notification(ctx context.Context, scope access.Scope, id message.NotificationID) (message.Notification, error)
 	CancelNotification(ctx context.Context, scope access.Scope, id message.NotificationID, entries ...access.Entry) error
-	RetryNotification(ctx context.Context, scope access.Scope, id message.NotificationID, states []message.State, c message.Channel, entries ...access.Entry) (int64, error)
+	RetryNotification(ctx context.Context, scope access.Scope, id message.NotificationID, states []message.State, c message.Channel, once *Idempotency, entries ...access.Entry) (int64, error)
 
 	Servers(ctx context.Context, kinds ...string) ([]channel.Server, error)
 	Server(ctx context.Context, id string) (channel.Server, error)
@@ -91,6 +91,7 @@ type Idempotency struct {
 	Key      string
 	BodyHash []byte
 	Answer   func(message.Notification) (status int, location string, body []byte)
+	Retried  func(queued int64) (status int, location string, body []byte) // in place of Answer, of another try
 }
 
 // New makes a door.

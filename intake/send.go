@@ -251,8 +251,9 @@ const (
 	cancelLook   = 20 * time.Millisecond
 )
 
-// Retry queues failed or unknown deliveries again and returns how many there are. channel nil = all.
-func (d *Door) Retry(ctx context.Context, actor access.Actor, id message.NotificationID, states []message.State, c *message.Channel) (int64, error) {
+// Retry queues failed or unknown deliveries again and returns how many there are. channel nil = all. once nil = the request
+// does not come again; else its answer is kept with what it did, and a conflict means that another node kept one first.
+func (d *Door) Retry(ctx context.Context, actor access.Actor, id message.NotificationID, states []message.State, c *message.Channel, once *Idempotency) (int64, error) {
 	if len(states) == 0 {
 		return 0, wrong("/states", "name failed, unknown or both")
 	}
@@ -270,7 +271,7 @@ func (d *Door) Retry(ctx context.Context, actor access.Actor, id message.Notific
 		return 0, err
 	}
 	entry := actor.Did(access.Retry, notificationObject(about), nil, retryFields(states, only))
-	n, err := d.store.RetryNotification(ctx, actor.Scope, id, states, only, entry)
+	n, err := d.store.RetryNotification(ctx, actor.Scope, id, states, only, once, entry)
 	if err == nil {
 		d.options.Logger.Info("deliveries to be tried again", "notification", id, "by", actor.Name, "deliveries", n)
 	}

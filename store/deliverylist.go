@@ -136,6 +136,18 @@ func (l *deliveryList) most() (n int64) {
 // markedStates are those that an index of their own leads to, in the words of its condition.
 const markedStates = `state IN (5, 6, 7, 8)`
 
+// channelNumbers are one channel, or all of them (0), for an index that begins with it.
+func channelNumbers(c message.Channel) string {
+	if c != 0 {
+		return numbers([]int64{int64(c)})
+	}
+	var keys []int64
+	for _, one := range message.Channels {
+		keys = append(keys, int64(one))
+	}
+	return numbers(keys)
+}
+
 // marked reports whether only rows of that index are asked for.
 func (l *deliveryList) marked() bool {
 	return len(l.filter.State) > 0 && !slices.ContainsFunc(l.filter.State, func(state message.State) bool {

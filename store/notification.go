@@ -298,8 +298,9 @@ func (s *Store) CancelNotification(ctx context.Context, scope access.Scope, id m
 	})
 }
 
-// RetryNotification queues what failed or is unknown again, and returns how many deliveries that are.
-func (s *Store) RetryNotification(ctx context.Context, scope access.Scope, id message.NotificationID, states []message.State, c message.Channel, entries ...access.Entry) (count int64, err error) {
+// RetryNotification queues what failed or is unknown again, and returns how many deliveries that are. The answer to a request
+// that may come again is kept with it; ErrConflict when one was kept already.
+func (s *Store) RetryNotification(ctx context.Context, scope access.Scope, id message.NotificationID, states []message.State, c message.Channel, once *intake.Idempotency, entries ...access.Entry) (count int64, err error) {
 	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		n, err := findNotification(ctx, tx, scope, id)
 		if err != nil {
@@ -308,10 +309,19 @@ func (s *Store) RetryNotification(ctx context.Context, scope access.Scope, id me
 		var last int64
 		err = tx.QueryRow(ctx, `
 			SELECT COUNT(*), COALESCE(MAX(id), 0) FROM deliveries
-			WHERE notification = $1 AND state IN (`+stateNumbers(states)+`) AND ($2 = 0 OR channel = $2) AND server IS NOT NULL`,
-			n.Key, int16(c)).Scan(&count, &last)
-		if err != nil || count == 0 {
+			WHERE notification = $1 AND channel IN (`+channelNumbers(c)+`) AND state IN (`+stateNumbers(states)+`) AND `+markedStates+` AND server IS NOT NULL`,
+			n.Key).Scan(&count, &last)
+		if err != nil {
 			return err
+		}
+		if once != nil {
+			status, location, body := once.Retried(count)
+			if err := idempotencySave(ctx, tx, once.TokenID, once.Key, once.BodyHash, Answer{status, location, body}, s.now()); err != nil {
+				return err
+			}
+		}
+		if count == 0 {
+			return nil
 		}
 		_, err = tx.Exec(ctx, `
 			UPDATE notifications SET state = CASE WHEN state = 'expanding' THEN state ELSE 'sending' END, retried_at = $2, finished_at = 0
