@@ -40,7 +40,7 @@ type Door interface {
 	Send(ctx context.Context, actor access.Actor, r intake.Request, once *intake.Idempotency) (n message.Notification, replayed bool, err error)
 	Preview(ctx context.Context, actor access.Actor, a fleet.Audience) (fleet.Reach, error)
 	Cancel(ctx context.Context, actor access.Actor, id message.NotificationID) error
-	Retry(ctx context.Context, actor access.Actor, id message.NotificationID, states []message.State, c *message.Channel) (queued int64, err error)
+	Retry(ctx context.Context, actor access.Actor, id message.NotificationID, states []message.State, c *message.Channel, once *intake.Idempotency) (queued int64, err error)
 	Render(ctx context.Context, actor access.Actor, text string, device fleet.DeviceID, user fleet.UserID) (intake.Rendering, error)
 
 	Servers(ctx context.Context, kinds ...string) ([]channel.Server, error)
