@@ -137,7 +137,7 @@ func (c *Courier) Probe(ctx context.Context, args ProbeArgs, running Running) er
 	}
 	var parcels []Parcel
 	if server.Active {
-		if parcels, err = c.store.Waiting(ctx, server.Key, probeChoice); err != nil {
+		if parcels, err = c.store.Waiting(ctx, server.Server, probeChoice); err != nil {
 			return fmt.Errorf("reading a message to probe with: %w", err)
 		}
 	}

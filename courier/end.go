@@ -24,19 +24,23 @@ func (c *Courier) GiveUp(ctx context.Context, args GiveUpArgs, running Running) 
 	})
 }
 
+// end goes through the notification until it finds nothing more to end: what comes back from the wire while it looks
+// elsewhere is found the next time.
 func (c *Courier) end(ctx context.Context, running Running, e Ending) error {
-	for {
-		ended, err := c.store.EndSlice(ctx, e, sliceSize)
-		if err != nil {
-			return err
-		}
-		for _, channel := range ended {
-			c.options.Observer.Outcome(channel, e.State, e.Reason)
-		}
-		if len(ended) == 0 { // a slice can be short because a batch was faster
-			return c.store.Complete(ctx, running)
+	for found := true; found; {
+		found, e.After = false, 0
+		for more := true; more; more = e.After != 0 {
+			ended, last, err := c.store.EndSlice(ctx, e, sliceSize)
+			if err != nil {
+				return err
+			}
+			for _, channel := range ended {
+				c.options.Observer.Outcome(channel, e.State, e.Reason)
+			}
+			found, e.After = found || len(ended) > 0, last
 		}
 	}
+	return c.store.Complete(ctx, running)
 }
 
 // Again queues failed or unknown deliveries once more, slice by slice, because somebody asked for it.

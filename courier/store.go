@@ -43,7 +43,7 @@ type Store interface {
 	// Due reads deliveries of a server whose next attempt has come, the longest waiting first.
 	Due(ctx context.Context, server int64, now time.Time, limit int) ([]Parcel, error)
 	// Waiting reads some deliveries of a server that no batch works on, to probe the server with one.
-	Waiting(ctx context.Context, server int64, limit int) ([]Parcel, error)
+	Waiting(ctx context.Context, server channel.Server, limit int) ([]Parcel, error)
 	SaveResults(ctx context.Context, r Results) error
 	// MoveBatch and MoveDue give deliveries of a server that is no longer active to another. They report how many.
 	MoveBatch(ctx context.Context, m Move) error
@@ -56,8 +56,9 @@ type Store interface {
 	// ResumeServer ends a pause; PauseServer begins one, or prolongs it after a probe failed.
 	ResumeServer(ctx context.Context, id string) error
 
-	// EndSlice gives up to limit open deliveries of a notification a final state, and returns the channel of each.
-	EndSlice(ctx context.Context, e Ending, limit int) ([]message.Channel, error)
+	// EndSlice gives those a final state that are open among the next deliveries of a notification, up to limit of them. It
+	// returns the channel of each, and the key of the last it looked at, 0 at the end.
+	EndSlice(ctx context.Context, e Ending, limit int) ([]message.Channel, message.DeliveryID, error)
 	// AgainSlice queues up to limit deliveries in some states again. It returns the key of the last, 0 at the end.
 	AgainSlice(ctx context.Context, args AgainArgs, limit int) (message.DeliveryID, error)
 	// Overdue lists notifications and channels with open deliveries whose time is over.
@@ -127,6 +128,7 @@ type Move struct {
 // Ending is a final state for what is still open.
 type Ending struct {
 	Notification int64
+	After        message.DeliveryID // where the slice begins; 0 = with the first
 	Channel      message.Channel // 0 = all
 	SharedOnly   bool            // only deliveries of the text that names nobody
 	Language     string          // and of those the ones in this language

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"heliograph/channel"
 	"heliograph/courier"
 	"heliograph/fleet"
 	"heliograph/message"
@@ -93,11 +94,13 @@ const parcelJoins = ` FROM deliveries d
 
 // Batch reads the deliveries of a range that wait for their first attempt.
 func (s *Store) Batch(ctx context.Context, args courier.DispatchArgs) ([]courier.Parcel, error) {
-	return s.parcels(ctx, `
-		WHERE d.id BETWEEN $1 AND $2 AND d.state = 1 AND d.due_at = 0
-			AND d.server = (SELECT key FROM servers WHERE id = $3)
-		ORDER BY d.id`, int64(args.First), int64(args.Last), args.Server)
+	return s.parcels(ctx, batchCondition, int64(args.First), int64(args.Last), args.Server)
 }
+
+const batchCondition = `
+	WHERE d.id BETWEEN $1 AND $2 AND d.state = 1 AND d.due_at = 0
+		AND d.server = (SELECT key FROM servers WHERE id = $3)
+	ORDER BY d.id`
 
 // Due reads deliveries whose next attempt has come, the longest waiting first.
 func (s *Store) Due(ctx context.Context, server int64, now time.Time, limit int) ([]courier.Parcel, error) {
@@ -106,11 +109,38 @@ func (s *Store) Due(ctx context.Context, server int64, now time.Time, limit int)
 		ORDER BY d.due_at LIMIT $3`, server, ms(now), limit)
 }
 
-// Waiting reads some deliveries of a paused server, the one that waited longest for its next attempt first.
-func (s *Store) Waiting(ctx context.Context, server int64, limit int) ([]courier.Parcel, error) {
-	return s.parcels(ctx, `
-		WHERE d.server = $1 AND d.state = 1 AND (d.due_at = 0 OR d.due_at <= $2)
-		ORDER BY d.due_at DESC LIMIT $3`, server, ms(s.now()), limit)
+// Waiting reads some deliveries of a paused server: those that wait longest for their next attempt, or else some of the
+// batch that would go next.
+func (s *Store) Waiting(ctx context.Context, server channel.Server, limit int) ([]courier.Parcel, error) {
+	due, err := s.Due(ctx, server.Key, s.now(), limit)
+	if err != nil || len(due) > 0 {
+		return due, err
+	}
+	var batches []courier.DispatchArgs
+	err = s.Read(ctx, func(tx Tx) error {
+		batches, err = queuedBatches(ctx, tx, server.ID)
+		return err
+	})
+	for _, args := range batches {
+		parcels, err := s.parcels(ctx, batchCondition+` LIMIT $4`, int64(args.First), int64(args.Last), args.Server, limit)
+		if err != nil || len(parcels) > 0 {
+			return parcels, err
+		}
+	}
+	return nil, err
+}
+
+// queuedBatches are the next batches of a server: a few, for what they hold may have been cancelled.
+func queuedBatches(ctx context.Context, tx Tx, server string) ([]courier.DispatchArgs, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT CAST(args ->> 'f' AS BIGINT), CAST(args ->> 'l' AS BIGINT) FROM river_job
+		WHERE state IN ('available', 'scheduled', 'retryable') AND kind = 'dispatch' AND queue = $1
+		ORDER BY priority, id LIMIT 20`, courier.QueueOf(server))
+	return all(rows, err, func(r Row) (a courier.DispatchArgs, err error) {
+		a.Server = server
+		err = r.Scan(&a.First, &a.Last)
+		return a, err
+	})
 }
 
 func (s *Store) parcels(ctx context.Context, where string, args ...any) (list []courier.Parcel, err error) {
@@ -198,18 +228,22 @@ func (s *Store) Complete(ctx context.Context, running courier.Running) error {
 	return s.Write(ctx, func(tx Tx) error { return s.jobs.Complete(ctx, tx, running) })
 }
 
-// EndSlice gives up to limit open deliveries of a notification a final state, and returns the channel of each. What a
-// batch has on the wire at this moment is not spared: its own results are written over this.
-func (s *Store) EndSlice(ctx context.Context, e courier.Ending, limit int) (ended []message.Channel, err error) {
+// EndSlice gives those a final state that are open among the next deliveries of a notification, up to limit of them. It
+// returns the channel of each, and the key of the last it looked at; 0 = there are no more. What a batch has on the wire
+// at this moment is not spared: its own results are written over this.
+func (s *Store) EndSlice(ctx context.Context, e courier.Ending, limit int) (ended []message.Channel, last message.DeliveryID, err error) {
 	err = s.Write(ctx, func(tx Tx) error {
+		if last, err = sliceEnd(ctx, tx, e, limit); err != nil || last == 0 {
+			return err
+		}
 		now := s.now()
 		rows, err := tx.Query(ctx, `
-			UPDATE deliveries SET state = $2, reason = $3, detail = $4, finished_at = $5, due_at = 0 WHERE state = 1 AND id IN (
-				SELECT id FROM deliveries WHERE notification = $1 AND state = 1 AND ($6 = 0 OR channel = $6)
-					AND (NOT $7 OR shared AND COALESCE(language, '') = $9)
-				ORDER BY id LIMIT $8)
+			UPDATE deliveries SET state = $2, reason = $3, detail = $4, finished_at = $5, due_at = 0
+			WHERE notification = $1 AND id > $8 AND id <= $10 AND state = 1 AND ($6 = 0 OR channel = $6)
+				AND (NOT $7 OR shared AND COALESCE(language, '') = $9)
 			RETURNING channel`,
-			e.Notification, int16(e.State), orNil(string(e.Reason)), orNil(e.Detail), ms(now), int16(e.Channel), e.SharedOnly, limit, e.Language)
+			e.Notification, int16(e.State), orNil(string(e.Reason)), orNil(e.Detail), ms(now), int16(e.Channel), e.SharedOnly,
+			int64(e.After), e.Language, int64(last))
 		if ended, err = all(rows, err, one[message.Channel]); err != nil {
 			return err
 		}
@@ -219,7 +253,16 @@ func (s *Store) EndSlice(ctx context.Context, e courier.Ending, limit int) (ende
 		}
 		return s.settle(ctx, tx, counts, now)
 	})
-	return ended, err
+	return ended, last, err
+}
+
+// sliceEnd is the last key of a slice; 0 = nothing of the notification comes after e.After, or nothing is open at all.
+func sliceEnd(ctx context.Context, tx Tx, e courier.Ending, limit int) (last message.DeliveryID, err error) {
+	err = tx.QueryRow(ctx, `
+		SELECT COALESCE(MAX(id), 0) FROM (
+			SELECT id FROM deliveries WHERE notification = $1 AND id > $2 ORDER BY id LIMIT $3) AS slice
+		WHERE (SELECT open FROM notifications WHERE key = $1) > 0`, e.Notification, int64(e.After), limit).Scan(&last)
+	return last, err
 }
 
 // AgainSlice queues up to limit deliveries in some states again, as if they were new. It returns the key of the last
