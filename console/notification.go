@@ -25,6 +25,7 @@ type Sent interface {
 	Notification(ctx context.Context, scope access.Scope, id message.NotificationID) (message.Notification, error)
 	ListNotifications(ctx context.Context, scope access.Scope, f store.NotificationFilter, p store.Page) ([]message.Notification, string, error)
 	ListDeliveries(ctx context.Context, scope access.Scope, id message.NotificationID, f store.DeliveryFilter, p store.Page) ([]message.DeliveryView, string, error)
+	UserDeliveries(ctx context.Context, scope access.Scope, user int64, p store.Page) ([]message.DeliveryView, string, error)
 	DeviceDeliveries(ctx context.Context, scope access.Scope, device int64, p store.Page) ([]message.DeliveryView, string, error)
 	Delivery(ctx context.Context, scope access.Scope, id message.DeliveryID) (message.DeliveryView, []message.Attempt, error)
 	// KeptAnswer is the answer to a request that was made before under the same key.
@@ -261,8 +262,14 @@ func (c *console) notificationProgress(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
+	if !running(n) {
+		w.Header().Set("HX-Trigger", deliveriesOver)
+	}
 	return c.showPart(w, r, progressPart{n}.part())
 }
+
+// deliveriesOver tells the list of deliveries that it will not change any more: its last look need not wait for its time.
+const deliveriesOver = "heliograph:over"
 
 // deliveriesLive is the list of deliveries alone, for script.
 func (c *console) deliveriesLive(w http.ResponseWriter, r *http.Request) error {
@@ -418,7 +425,7 @@ func retryAction(n message.Notification, s message.State) string {
 
 // Seconds between two looks at what moves.
 const (
-	progressSeconds   = 2
+	progressSeconds   = 1
 	deliveriesSeconds = 4
 	listSeconds       = 5
 	waitingSeconds    = 20 // while it waits for its time
@@ -442,7 +449,9 @@ func (p deliveriesPart) liveness() templ.Attributes {
 	if !running(p.Notification) || p.Cursor != "" { // a page further back stays as it is
 		return nil
 	}
-	return live(p.path("/deliveries"), pace(p.Notification, deliveriesSeconds))
+	attributes := live(p.path("/deliveries"), pace(p.Notification, deliveriesSeconds))
+	attributes["hx-trigger"] = fmt.Sprintf("%s, %s from:body", attributes["hx-trigger"], deliveriesOver)
+	return attributes
 }
 
 func (p notificationsPage) liveness() templ.Attributes {

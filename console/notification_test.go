@@ -55,12 +55,20 @@ func TestNotificationProgressIsLive(t *testing.T) {
 	if progress.attr["hx-get"] != notificationPath(id)+"/progress" || page.one(t, "#deliveries").attr["hx-get"] == "" {
 		t.Error("a running notification does not look again")
 	}
+	if when := page.one(t, "#deliveries").attr["hx-trigger"]; !strings.Contains(when, deliveriesOver+" from:body") {
+		t.Errorf("the list of deliveries looks again %q", when)
+	}
 	if page.one(t, "#do-cancel").attr["popovertarget"] != page.one(t, "#cancel").attr["id"] {
 		t.Error("Cancel asks nothing")
 	}
 	close(h.peers.wait)
 	h.done(id)
 	part := h.get(notificationPath(id)+"/progress", http.StatusOK)
+	if answer, err := h.client.Get(h.url + notificationPath(id) + "/progress"); err != nil || answer.Header.Get("HX-Trigger") != deliveriesOver {
+		t.Errorf("the list of deliveries is not told: %v", err)
+	} else {
+		answer.Body.Close()
+	}
 	if part.one(t, "#progress").attr["hx-get"] != "" || len(part.find("html")) > 0 {
 		t.Error("what is done looks again")
 	}

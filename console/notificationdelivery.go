@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/a-h/templ"
 	"golang.org/x/text/language"
 
 	"heliograph/access"
@@ -33,7 +35,7 @@ func (c *console) deliveriesPart(r *http.Request, n message.Notification) (p del
 		return p, err
 	}
 	p.Notification = n
-	p.List, p.Next, err = c.Sent.ListDeliveries(r.Context(), actor(r).Scope, n.ID, p.filter(), store.Page{Limit: deliveriesOnPage, Cursor: p.Cursor})
+	p.List, p.Next, err = c.Sent.ListDeliveries(r.Context(), actor(r).Scope, n.ID, p.filter(), store.Page{Limit: deliveriesOnPage, Cursor: p.Cursor, Within: lookWithin})
 	return p, err
 }
 
@@ -85,6 +87,19 @@ func (p deliveriesPart) next() string {
 	v := p.values()
 	v.Set("cursor", p.Next)
 	return withQuery(notificationPath(p.Notification.ID), v) + deliveriesAnchor
+}
+
+// lookWithin is how long a page looks for deliveries that pass its filter, before it comes and looks on.
+const lookWithin = 100 * time.Millisecond
+
+// further fetches the list from where the look ended, where there is script.
+func (p deliveriesPart) further() templ.Attributes {
+	v := p.values()
+	v.Set("cursor", p.Next)
+	return templ.Attributes{
+		"hx-get":     withQuery(notificationPath(p.Notification.ID)+"/deliveries", v),
+		"hx-trigger": "load", "hx-target": "#deliveries", "hx-swap": "outerHTML",
+	}
 }
 
 const deliveriesAnchor = "#deliveries"
