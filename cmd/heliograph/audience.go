@@ -23,6 +23,7 @@ type audienceFlags struct {
 	OSVersion    string   `help:"Only this version: 17.2, <17.2, >=17 …" name:"os-version" placeholder:"VERSION"`
 	Property     []string `help:"Only devices with this property: NAME=VALUE, NAME!=VALUE, NAME<VALUE …" placeholder:"CONDITION" sep:"none"`
 	MailTo       []string `help:"Also this mail address, whoever it is." placeholder:"ADDRESS" sep:"none"`
+	SMSTo        []string `help:"Also this telephone number, whoever it is." placeholder:"NUMBER" sep:"none" name:"sms-to"`
 	AudienceFile string   `help:"JSON file with the audience, - for standard input." placeholder:"FILE"`
 }
 
@@ -66,8 +67,15 @@ func (f audienceFlags) build() (map[string]any, error) {
 	if len(filter) > 0 {
 		a["filter"] = filter
 	}
+	addresses := map[string]any{}
 	if len(f.MailTo) > 0 {
-		a["addresses"] = map[string]any{"mail": f.MailTo}
+		addresses["mail"] = f.MailTo
+	}
+	if len(f.SMSTo) > 0 {
+		addresses["mobile"] = f.SMSTo
+	}
+	if len(addresses) > 0 {
+		a["addresses"] = addresses
 	}
 	return a, nil
 }

@@ -17,6 +17,9 @@ type contentFlags struct {
 	MailFile    string `help:"File with the text of the e-mail, - for standard input." placeholder:"FILE"`
 	Sender      string `help:"Sender of the e-mail, instead of the server's." placeholder:"ADDRESS"`
 	Recipient   string `help:"Where the e-mail goes, instead of to the person's mail address." placeholder:"TEXT"`
+	SMS         string `help:"Text of the text message." placeholder:"TEXT" name:"sms"`
+	SMSFile     string `help:"File with the text of the text message, - for standard input." placeholder:"FILE" name:"sms-file"`
+	SMSTo       string `help:"Where the text message goes, instead of to the person's number." placeholder:"TEXT" name:"sms-recipient"`
 	ContentFile string `help:"JSON file with all of this, - for standard input." placeholder:"FILE"`
 }
 
@@ -38,7 +41,14 @@ func (f contentFlags) content(in io.Reader) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	sms, err := f.sms(in)
+	if err != nil {
+		return nil, err
+	}
 	content := map[string]any{}
+	if sms != nil {
+		content["sms"] = sms
+	}
 	if push != nil {
 		content["push"] = push
 	}
@@ -46,7 +56,7 @@ func (f contentFlags) content(in io.Reader) (any, error) {
 		content["smtp"] = mail
 	}
 	if len(content) == 0 {
-		return nil, misused("what? Use --push, --subject and --mail, or --content-file")
+		return nil, misused("what? Use --push, --subject and --mail, --sms, or --content-file")
 	}
 	return content, nil
 }
@@ -89,6 +99,19 @@ func (f contentFlags) mail(in io.Reader) (map[string]any, error) {
 		mail["recipient"] = f.Recipient
 	}
 	return mail, nil
+}
+
+func (f contentFlags) sms(in io.Reader) (map[string]any, error) {
+	text, err := textOf("--sms", f.SMS, f.SMSFile, in)
+	switch {
+	case err != nil:
+		return nil, err
+	case text == "" && f.SMSTo != "":
+		return nil, misused("--sms-recipient needs a text: --sms or --sms-file")
+	case text == "":
+		return nil, nil
+	}
+	return texts("message", text, "recipient", f.SMSTo), nil
 }
 
 // textOf is a text given on the command line or in a file. The line feed at the end of a file is not part of it.

@@ -34,6 +34,7 @@ Examples:
     heliograph send --all --push 'Maintenance tonight at 22:00'
     heliograph send --platform ios --platform ipados --push 'Hello ${user.givenname}, please update ${device.name}'
     heliograph send --group Berlin --subject 'Office closed' --mail-file text.txt --wait
+    heliograph send --user maria --sms 'Your device is ready for collection'
     heliograph send --property floor=3 --push 'Fire drill' --preview
     heliograph send --audience-file audience.json --content-file - < content.json
     heliograph send --no-compliant --template 'Out of Compliance' --channel smtp --subject 'Please act today'
@@ -103,7 +104,7 @@ func (c *sendCmd) complete(body map[string]any, in io.Reader) error {
 // oneStdin refuses to read two things from standard input.
 func (c *sendCmd) oneStdin() error {
 	readers := 0
-	for _, file := range []string{c.TokenFile, c.To.AudienceFile, c.What.ContentFile, c.What.PushFile, c.What.MailFile} {
+	for _, file := range []string{c.TokenFile, c.To.AudienceFile, c.What.ContentFile, c.What.PushFile, c.What.MailFile, c.What.SMSFile} {
 		if file == "-" {
 			readers++
 		}
@@ -127,6 +128,7 @@ func (c *sendCmd) preview(ctx context.Context, term terminal, api *client, body 
 		Users          int64 `json:"users"`
 		Push           int64 `json:"push"`
 		SMTP           int64 `json:"smtp"`
+		SMS            int64 `json:"sms"`
 		WithoutAddress int64 `json:"without_address"`
 		Sample         []struct {
 			Name string `json:"name"`
@@ -135,8 +137,8 @@ func (c *sendCmd) preview(ctx context.Context, term terminal, api *client, body 
 	if err := json.Unmarshal(answer, &reach); err != nil {
 		return fmt.Errorf("reading the preview: %w", err)
 	}
-	fmt.Fprintf(term.out, "%d devices, %d people: %d by push, %d by e-mail; %d cannot be reached\n",
-		reach.Devices, reach.Users, reach.Push, reach.SMTP, reach.WithoutAddress)
+	fmt.Fprintf(term.out, "%d devices, %d people: %d by push, %d by e-mail, %d by text message; %d cannot be reached\n",
+		reach.Devices, reach.Users, reach.Push, reach.SMTP, reach.SMS, reach.WithoutAddress)
 	for _, s := range reach.Sample {
 		fmt.Fprintln(term.out, " ", s.Name)
 	}

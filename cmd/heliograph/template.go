@@ -41,7 +41,14 @@ func (f contentFlags) overrides(in io.Reader) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	sms, err := textOf("--sms", f.SMS, f.SMSFile, in)
+	if err != nil {
+		return nil, err
+	}
 	overrides := map[string]any{}
+	if given := texts("message", sms, "recipient", f.SMSTo); len(given) > 0 {
+		overrides["sms"] = given
+	}
 	if given := texts("message", push, "sound", f.Sound); len(given) > 0 || f.Badge != nil {
 		put(given, "badge", f.Badge)
 		overrides["push"] = given
