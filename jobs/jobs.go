@@ -32,8 +32,9 @@ const (
 	maxAttempts = 1000             // losing nothing: a job that fails is tried until it does not
 	retryDelay  = time.Second
 
-	// On SQLite the engine looks for work at this distance when nobody woke it; on both it is woken by inserts.
-	fetchPoll     = time.Second
+	// The engine is woken by inserts, but not by one that comes within fetchCooldown of another: what that brought is
+	// there when it is committed, which may be after the engine looked. So it looks by itself too.
+	fetchPoll     = 150 * time.Millisecond
 	fetchCooldown = 20 * time.Millisecond
 	idleInterval  = time.Hour
 )
