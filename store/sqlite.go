@@ -68,12 +68,12 @@ func openSQLite(path string) (*sqliteEngine, error) {
 		return nil, fmt.Errorf("making the directory of the database: %w", err)
 	}
 	// synchronous=FULL: what was committed survives a power failure. Without it WAL may forget the last commits.
-	writer, err := sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)")+"&_txlock=immediate")
+	writer, err := sql.Open("sqlite", dsn(path, writerCache, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)")+"&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
 	writer.SetMaxOpenConns(1)
-	readers, err := sql.Open("sqlite", dsn(path, "query_only(1)"))
+	readers, err := sql.Open("sqlite", dsn(path, readerCache, "query_only(1)"))
 	if err != nil {
 		writer.Close()
 		return nil, err
@@ -83,12 +83,15 @@ func openSQLite(path string) (*sqliteEngine, error) {
 	return &sqliteEngine{writer: writer, readers: readers}, nil
 }
 
-// cachePragma lets each connection keep so many KiB of pages; SQLite's own 2 MB are read anew all the time at a million
-// devices.
-const cachePragma = "cache_size(-16384)"
+// How many KiB of pages each connection keeps. What writes keeps the inner pages of the indexes of millions of
+// deliveries; what reads has the system's cache behind it, and there are several of them.
+const (
+	writerCache = "cache_size(-12288)"
+	readerCache = "cache_size(-4096)"
+)
 
 func dsn(path string, pragmas ...string) string {
-	query := url.Values{"_pragma": append([]string{"busy_timeout(10000)", cachePragma}, pragmas...)}
+	query := url.Values{"_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
 }
 
