@@ -42,7 +42,7 @@ func (a *App) face() (web.Face, error) {
 func (a *App) consoleOptions() console.Options {
 	o := console.Options{
 		Accounts: a.store, Sessions: a.store.Sessions(), Servers: a.door, Network: a.door, Carriers: a.door, Templates: a.door, MailPush: a.door, Figures: a.store, Devices: a.store,
-		Fleet: a.store, Sent: a.store, Sender: a.door, Administration: a.door, Registry: a.store,
+		Fleet: a.store, Keeper: a.door, Sent: a.store, Sender: a.door, Administration: a.door, Registry: a.store,
 		Link:      func(secret string) string { return LinkURL(a.origin(), secret) },
 		OpenID:    a.openID,
 		Providers: all.Providers, Passwords: access.NewPasswords(passwordsAtOnce),

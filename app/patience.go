@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"heliograph/console"
 	"heliograph/web"
 )
 
@@ -30,7 +31,7 @@ func (a *App) patience(next http.Handler) http.Handler {
 // progress.
 func isStream(r *http.Request) bool {
 	path := r.URL.Path
-	return strings.HasPrefix(path, "/api/v1/import/") || strings.HasSuffix(path, ".csv") || strings.HasSuffix(path, "/test") || isLive(r)
+	return strings.HasPrefix(path, "/api/v1/import/") || path == console.ImportPath || strings.HasSuffix(path, ".csv") || strings.HasSuffix(path, "/test") || isLive(r)
 }
 
 func isLive(r *http.Request) bool {

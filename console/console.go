@@ -29,6 +29,7 @@ type Options struct {
 	Figures   Figures      // store.Store
 	Devices   DeviceFinder // store.Store: the devices that a push provider is tested with
 	Fleet     Fleet        // store.Store
+	Keeper    Keeper       // intake.Door
 	Sent      Sent         // store.Store
 	Sender    Sender       // intake.Door
 
@@ -113,6 +114,7 @@ type console struct {
 	sessions *scs.SessionManager
 	signIns  *intake.SignIns
 	throttle *access.Throttle
+	imports  chan struct{} // one entry for each import that runs
 	assets   *web.Assets
 	demoHash [sha256.Size]byte
 }
@@ -161,6 +163,7 @@ func New(o Options) (web.Face, error) {
 		sessions: web.NewSessions(o.Sessions),
 		signIns:  intake.NewSignIns(o.Accounts, o.OpenID.Test, store.ErrNotFound),
 		throttle: access.NewThrottle(o.Now),
+		imports:  make(chan struct{}, importsAtOnce),
 		assets:   assets,
 		demoHash: sha256.Sum256([]byte(o.DemoEntry)),
 	}
@@ -171,7 +174,7 @@ func New(o Options) (web.Face, error) {
 		web.Compress,
 		web.Recover(c.fail),
 		web.SameOrigin(c.fail),
-		web.LimitBody(maxBody),
+		limitBody,
 		web.LoadSession(c.sessions, c.secure, c.fail),
 	)}, nil
 }

@@ -22,6 +22,10 @@ type Fleet interface {
 	CountDevices(ctx context.Context, scope access.Scope, f fleet.Filter) (int64, error)
 	Device(ctx context.Context, scope access.Scope, id fleet.DeviceID) (fleet.Device, error)
 	User(ctx context.Context, scope access.Scope, id fleet.UserID) (fleet.User, error)
+	ListUsers(ctx context.Context, scope access.Scope, f store.UserFilter, p store.Page) ([]fleet.User, string, error)
+	UserDevices(ctx context.Context, scope access.Scope, user int64, most int) ([]fleet.Device, error)
+	Group(ctx context.Context, scope access.Scope, id fleet.GroupID) (fleet.Group, error)
+	ListGroups(ctx context.Context, scope access.Scope, p store.Page) ([]fleet.Group, string, error)
 	Figures(ctx context.Context, scope access.Scope) (fleet.Figures, error)
 }
 
@@ -160,10 +164,19 @@ func (c *console) devicesCount(w http.ResponseWriter, r *http.Request) error {
 type devicePage struct {
 	Device   fleet.Device
 	User     *fleet.User // nil = nobody carries it
-	Messages []message.DeliveryView
-	Titles   map[message.NotificationID]string // of the messages' notifications
-	Older    string                            // cursor
-	First    bool
+	Messages messagesPart
+	Problems []problem // with the groups that were asked for
+	Wanted   string    // as they were typed
+}
+
+// messagesPart is what a device or a person was told.
+type messagesPart struct {
+	List   []message.DeliveryView
+	Titles map[message.NotificationID]string // of the messages' notifications
+	Path   string                            // of the page that it stands on
+	None   string                            // what to say when there is nothing
+	Older  string                            // cursor
+	First  bool
 }
 
 func (p devicePage) heading(ctx context.Context) heading {
@@ -210,14 +223,22 @@ func (c *console) devicePage(r *http.Request) (p devicePage, err error) {
 		}
 		p.User = &user
 	}
+	p.Wanted = groupWords(p.Device.Groups)
+	p.Messages = messagesPart{Path: devicePath(p.Device.ID), None: t(ctx, "device.messages.empty")}
+	return p, c.readMessages(r, &p.Messages, func(page store.Page) ([]message.DeliveryView, string, error) {
+		return c.Sent.DeviceDeliveries(ctx, scope, p.Device.Key, page)
+	})
+}
+
+// readMessages reads the part of a list of messages that the address asks for.
+func (c *console) readMessages(r *http.Request, p *messagesPart, read func(store.Page) ([]message.DeliveryView, string, error)) (err error) {
 	cursor := r.URL.Query().Get("older")
 	p.First = cursor == ""
-	p.Messages, p.Older, err = c.Sent.DeviceDeliveries(ctx, scope, p.Device.Key, store.Page{Limit: messagesOnPage, Cursor: cursor})
-	if err != nil {
-		return p, err
+	if p.List, p.Older, err = read(store.Page{Limit: messagesOnPage, Cursor: cursor}); err != nil {
+		return err
 	}
-	p.Titles, err = c.titles(ctx, scope, p.Messages)
-	return p, err
+	p.Titles, err = c.titles(r.Context(), actor(r).Scope, p.List)
+	return err
 }
 
 // titles are what the notifications of some deliveries are called. One that may not be seen is not among them.

@@ -102,7 +102,7 @@ func newHouse(t *testing.T) *house {
 	})
 	h.fixture = signedIn(t, func(o *Options) {
 		o.Fleet, o.Sent, o.Sender, o.Servers, o.Providers, o.Now = h.store, h.store, h.door, h.door, providers, time.Now
-		o.Templates, o.Devices = h.door, h.store
+		o.Templates, o.Devices, o.Keeper = h.door, h.store, h.door
 	})
 	return h
 }

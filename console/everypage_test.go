@@ -39,6 +39,8 @@ func (e *everyPage) examples() []example {
 		{"/enter/{secret}", []string{"wrong"}},
 		{"/welcome/{secret}", []string{"wrong"}},
 		{"/devices/{id}", []string{"a", "b", "c", "none"}},
+		{"/users/{id}", []string{"u-a", "u-b", "none"}},
+		{"/groups/{id}", append(e.groups, "none")},
 		{"/notifications/{id}/deliveries/{delivery}", e.deliveries},
 		{"/notifications/{id}/retry/{state}", e.after("/retry/failed", "/retry/unknown", "/retry/sent")},
 		{"/notifications/{id}", append(e.after(""), "none")},
@@ -67,6 +69,7 @@ var variants = map[string][]string{
 	"/devices": {"", "?search=nobody", "?platform=ios&compliant=false&jailbroken=true&managed=false&inactive_days_min=3&group=Nurses&os_version_op=lt&os_version=17&property=A:contains:b&all=1",
 		"?platform=amiga", "?compliant=maybe", "?inactive_days_min=many", "?sort=name&dir=asc"},
 	"/devices/count":                 {"", "?all=1"},
+	"/users":                         {"", "?search=nobody", "?group=Nurses", "?sort=name&dir=asc"},
 	"/notifications":                 {"", "?state=running", "?state=scheduled", "?state=done", "?state=cancelled"},
 	"/notify":                        {"", "?device=a", "?all=1"},
 	"/settings/servers/new":          {"?kind=smtp", "?kind=sms", "?kind=none"},
@@ -94,6 +97,7 @@ type everyPage struct {
 	accounts      []string
 	tokens        []string
 	appKeys       []string
+	groups        []string
 }
 
 // newEveryPage furnishes a console that speaks one language.
@@ -128,6 +132,7 @@ func newEmptyPage(t *testing.T, c *text.Catalogue) *everyPage {
 // console is one over the house, with fakes for what the house has not.
 func (e *everyPage) console(c *text.Catalogue) *fixture {
 	return newFixture(e.T, func(o *Options) {
+		o.Keeper = e.door
 		o.Accounts, o.Fleet, o.Sent, o.Sender, o.Registry = e.store, e.store, e.store, e.door, e.store
 		o.Templates, o.Administration, o.MailPush, o.Languages = e.door, e.door, e.door, []*text.Catalogue{c}
 		o.Link = func(secret string) string { return "https://heliograph.example.com/welcome/" + secret }
@@ -159,7 +164,14 @@ func (e *everyPage) furnishFleet() {
 		_, err := e.store.PutUser(e.Context(), everything, fleet.User{ID: fleet.UserID("u-" + id), DisplayName: "человек", GivenName: "имя", Mail: id + "@example.com"})
 		e.must(err)
 	}
+	list, _, err := e.store.ListGroups(e.Context(), everything, newest)
+	e.must(err)
+	for _, g := range list {
+		e.groups = append(e.groups, string(g.ID))
+	}
 	e.device("d", func(d *fleet.Device) { d.Name, d.Push, d.User, d.Platform = "телефон", nil, "", fleet.Windows })
+	_, err = e.store.PutUser(e.Context(), everything, fleet.User{ID: "u-d", DisplayName: "человек", Mail: "d@example.com"})
+	e.must(err)
 }
 
 // furnishSent sends something that arrives, fails and is skipped, and something that waits.
@@ -439,7 +451,7 @@ var sameEverywhere = strings.Fields(`
 	iOS iPadOS macOS Android Windows UTC GMT TCP SMTP SMS TLS HTTPS HTTP STARTTLS SSL EHLO DNS App Apple Google Firebase Vonage APNs FCM MIT 0BSD BSD Apache-2.0
 	Tabler Icons htmx uPlot Prometheus PostgreSQL Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec
 	Push Services ESMTP AUTH PLAIN LOGIN demo Demo D A b Root CA Example Lab Old a c apns smtp test true false EMEA APAC Americas
-	имя-administrator имя-operator имя-support имя-auditor
+	u-a u-b u-c u-d имя-administrator имя-operator имя-support имя-auditor
 `)
 
 var brackets = regexp.MustCompile(`⟦[^⟦⟧]*⟧`)

@@ -55,6 +55,21 @@ func (c *console) routes() *web.Routes {
 	private("POST /devices/selection", access.See, c.selectDevices)
 	private("GET /devices/{id}", access.See, c.device)
 
+	private("POST /devices/{id}/groups", access.ManageFleet, c.setDeviceGroups)
+
+	// People and groups
+	private("GET "+usersPath, access.See, c.users)
+	private("GET "+usersPath+".csv", access.See, c.usersCSV)
+	private("GET "+usersPath+"/{id}", access.See, c.user)
+	private("POST "+usersPath+"/{id}/groups", access.ManageFleet, c.setUserGroups)
+	private("POST "+usersPath+"/{id}/delete", access.ManageFleet, c.deleteUser)
+	private("GET "+groupsPath, access.See, c.groups)
+	private("GET "+groupsPath+"/new", access.ManageFleet, c.newGroup)
+	private("POST "+groupsPath+"/new", access.ManageFleet, c.createGroup)
+	private("GET "+groupsPath+"/{id}", access.See, c.group)
+	private("POST "+groupsPath+"/{id}", access.ManageFleet, c.updateGroup)
+	private("POST "+groupsPath+"/{id}/delete", access.ManageFleet, c.deleteGroup)
+
 	// Sending
 	private("GET /notify", access.Send, c.notify)
 	private("POST /notify", access.Send, c.notifyAgain)
@@ -120,6 +135,8 @@ func (c *console) routes() *web.Routes {
 	private("POST "+templatesPath+"/{id}/duplicate", access.Configure, c.duplicateTemplate)
 	private("POST "+templatesPath+"/{id}/restore", access.Configure, c.restoreTemplate)
 	private("POST "+templatesPath+"/{id}/delete", access.Configure, c.deleteTemplate)
+	private("GET "+importPath, access.ManageFleet, c.importForm)
+	private("POST "+importPath, access.ManageFleet, c.importFile)
 	private("GET "+organizationPath, access.SeeSettings, c.organization)
 	private("POST "+organizationPath, access.Configure, c.setOrganization)
 	private("GET "+soundsPath, access.SeeSettings, c.sounds)

@@ -60,10 +60,11 @@ func (c *console) settings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	about.Links = append([]settingsLink{
-		{"organization", organizationPath, "building", ""},
-		{"network", networkPath, "world", ""},
-	}, about.Links...)
+	system := []settingsLink{{"organization", organizationPath, "building", ""}, {"network", networkPath, "world", ""}}
+	if may(r.Context(), access.ManageFleet) {
+		system = append(system, settingsLink{"import", importPath, "file-import", ""})
+	}
+	about.Links = append(system, about.Links...)
 	return c.show(w, r, http.StatusOK, settingsPage{[]settingsSection{
 		{"notifications", links},
 		{"access", []settingsLink{

@@ -158,6 +158,15 @@ func (s *Store) userQuery(ctx context.Context, tx Tx, scope access.Scope, f User
 	return q, nil
 }
 
+// UserDevices lists the devices in the scope that a person carries, newest first, at most so many.
+func (s *Store) UserDevices(ctx context.Context, scope access.Scope, user int64, most int) (list []fleet.Device, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		list, err = s.devices(ctx, tx, scope, `d.user_key = $1 AND `+deviceScope(scope, "d")+` ORDER BY d.key DESC LIMIT $2`, user, most)
+		return err
+	})
+	return list, err
+}
+
 // PutUser creates or replaces a person. Groups whose name is new are created.
 func (s *Store) PutUser(ctx context.Context, scope access.Scope, u fleet.User, entries ...access.Entry) (created bool, err error) {
 	if err := fleet.Refuse(u.Check()); err != nil {

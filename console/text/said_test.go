@@ -47,8 +47,9 @@ var samples = map[string]string{
 // begun are what sentences of a file begin with.
 var begun = map[string]string{"channel/webpush/answer.go": "The push service push.example.com "}
 
-// filesUnsaid speak to others: import files and apps that register are answers of an API, and metrics have help.
-var filesUnsaid = []string{"fleet/csv.go", "fleet/ndjson.go", "fleet/import.go", "fleet/subscription.go", "fleet/column.go", "fleet/token.go", "mailbox/check.go", "mailbox/figure.go"}
+// filesUnsaid speak to others: import files and apps that register are answers of an API, metrics have help, and the console
+// has words of its own for what is wrong with a provider.
+var filesUnsaid = []string{"fleet/csv.go", "fleet/ndjson.go", "fleet/import.go", "fleet/subscription.go", "fleet/column.go", "fleet/token.go", "mailbox/check.go", "mailbox/figure.go", "intake/signin.go"}
 
 // literal is a string of a Go file.
 type literal struct{ file, at, words string }

@@ -69,7 +69,7 @@ type Catalogue struct {
 
 // areas of the console, in English: the language that every key exists in.
 var areas = []map[string]string{
-	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, notify, notification,
+	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, people, notify, notification,
 	network, expiry, languages, profile, signInSettings, templates, administrators, apiTokens, auditLog,
 	mailPush, mailPushPages,
 }

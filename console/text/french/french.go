@@ -5,7 +5,7 @@ package french
 
 // Areas of the console.
 var Areas = []map[string]string{
-	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, notify, notification,
+	shell, signIn, dashboard, settings, server, smtpServer, smsServer, pushServer, carriers, device, people, notify, notification,
 	network, expiry, languages, profile, signInSettings, templates, administrators, apiTokens, auditLog,
 	mailPush, mailPushPages,
 }
