@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -67,6 +68,9 @@ func openSQLite(path string) (*sqliteEngine, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of the database: %w", err)
 	}
+	if err := makePrivate(path); err != nil {
+		return nil, fmt.Errorf("making the database: %w", err)
+	}
 	// synchronous=FULL: what was committed survives a power failure. Without it WAL may forget the last commits.
 	writer, err := sql.Open("sqlite", dsn(path, writerCache, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)")+"&_txlock=immediate")
 	if err != nil {
@@ -81,6 +85,19 @@ func openSQLite(path string) (*sqliteEngine, error) {
 	readers.SetMaxOpenConns(max(4, 2*runtime.NumCPU()))
 	readers.SetMaxIdleConns(4)
 	return &sqliteEngine{writer: writer, readers: readers}, nil
+}
+
+// makePrivate makes the file of a new database, which nobody else on the machine may read: names and addresses stand in it
+// in the clear. SQLite gives the files beside it the same mode. One that is there keeps its own.
+func makePrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // How many KiB of pages each connection keeps. What writes keeps the inner pages of the indexes of millions of
