@@ -43,7 +43,7 @@ const (
 type Options struct {
 	Logger  *slog.Logger   // nil = silent
 	Work    bool           // whether this process works jobs
-	Control int            // jobs of the control queue worked at once; 0 = 2
+	Control int            // jobs of the control queue worked at once; 0 = 16: each notification begins with one, and most are small
 	Hourly  []courier.Args // inserted every hour, by one node
 	Often   []Often        // likewise, more often
 }
@@ -83,7 +83,7 @@ func New(s *store.Store, o Options) *Engine {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Control == 0 {
-		o.Control = 2
+		o.Control = 16
 	}
 	return &Engine{workers: river.NewWorkers(), store: s, options: o, queues: map[string]bool{}}
 }
@@ -282,16 +282,16 @@ func (c *typed[TTx]) stop(ctx context.Context) error  { return c.Client.Stop(ctx
 func (c *typed[TTx]) clientID() string                { return c.ID() }
 
 func (c *typed[TTx]) insert(ctx context.Context, tx store.Tx, params []river.InsertManyParams) error {
-	_, err := c.InsertManyTx(ctx, c.unwrap(tx), params)
+	_, err := c.InsertManyTx(context.WithoutCancel(ctx), c.unwrap(tx), params) // others may be in the transaction
 	return err
 }
 
 func (c *typed[TTx]) pause(ctx context.Context, tx store.Tx, queue string) error {
-	return c.QueuePauseTx(ctx, c.unwrap(tx), queue, nil)
+	return c.QueuePauseTx(context.WithoutCancel(ctx), c.unwrap(tx), queue, nil)
 }
 
 func (c *typed[TTx]) resume(ctx context.Context, tx store.Tx, queue string) error {
-	return c.QueueResumeTx(ctx, c.unwrap(tx), queue, nil)
+	return c.QueueResumeTx(context.WithoutCancel(ctx), c.unwrap(tx), queue, nil)
 }
 
 func (c *typed[TTx]) addQueue(name string, config river.QueueConfig) error {

@@ -30,6 +30,7 @@ func (s *Store) runEach(ctx context.Context, tx Tx, list []statement, scan func(
 }
 
 func (e *sqliteEngine) runPrepared(ctx context.Context, tx sqliteTx, list []statement, scan func(int, Row) error) error {
+	ctx = tx.lasting(ctx)
 	here := map[string]*sql.Stmt{}
 	for i, s := range list {
 		p := here[s.query]
@@ -67,6 +68,7 @@ func (s *Store) countEach(ctx context.Context, tx Tx, list []statement) (touched
 }
 
 func (e *sqliteEngine) countPrepared(ctx context.Context, tx sqliteTx, list []statement, touched []int64) error {
+	ctx = tx.lasting(ctx)
 	here := map[string]*sql.Stmt{}
 	for i, s := range list {
 		p := here[s.query]

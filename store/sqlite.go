@@ -26,6 +26,7 @@ type sqliteEngine struct {
 	writer  *sql.DB
 	readers *sql.DB
 
+	together      together
 	writes, reads sync.Map // *sql.Stmt by text, of what runs all the time: see prepared
 }
 
@@ -139,17 +140,13 @@ func (e *sqliteEngine) read(ctx context.Context, do func(Tx) error) error {
 	return inTx(ctx, e.readers, &sql.TxOptions{ReadOnly: true}, do)
 }
 
-func (e *sqliteEngine) write(ctx context.Context, do func(Tx) error) error {
-	return inTx(ctx, e.writer, nil, do)
-}
-
 func inTx(ctx context.Context, db *sql.DB, o *sql.TxOptions, do func(Tx) error) error {
 	tx, err := db.BeginTx(ctx, o)
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // does nothing after Commit
-	if err := do(sqliteTx{tx}); err != nil {
+	if err := do(sqliteTx{Tx: tx}); err != nil {
 		return err
 	}
 	return tx.Commit()

@@ -31,10 +31,21 @@ type Rows interface {
 var ErrNoRows = errors.New("no such row")
 
 // sqliteTx adapts database/sql.
-type sqliteTx struct{ *sql.Tx }
+type sqliteTx struct {
+	*sql.Tx
+	whole bool // what it does is not interrupted
+}
+
+// lasting is the context of a statement.
+func (t sqliteTx) lasting(ctx context.Context) context.Context {
+	if t.whole {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
 
 func (t sqliteTx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	result, err := t.ExecContext(ctx, query, args...)
+	result, err := t.ExecContext(t.lasting(ctx), query, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -42,7 +53,7 @@ func (t sqliteTx) Exec(ctx context.Context, query string, args ...any) (int64, e
 }
 
 func (t sqliteTx) Query(ctx context.Context, query string, args ...any) (Rows, error) {
-	rows, err := t.QueryContext(ctx, query, args...)
+	rows, err := t.QueryContext(t.lasting(ctx), query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +61,7 @@ func (t sqliteTx) Query(ctx context.Context, query string, args ...any) (Rows, e
 }
 
 func (t sqliteTx) QueryRow(ctx context.Context, query string, args ...any) Row {
-	return oneRow{t.QueryRowContext(ctx, query, args...)}
+	return oneRow{t.QueryRowContext(t.lasting(ctx), query, args...)}
 }
 
 type sqliteRows struct{ *sql.Rows }
