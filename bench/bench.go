@@ -23,7 +23,7 @@ import (
 
 // Options say what to measure.
 type Options struct {
-	What      string   // push, smtp, sms, expand or wake
+	What      string   // push, smtp, sms, expand, burst, fair or wake
 	Program   []string // how to run this program: its path, and arguments that come first
 	Database  string   // URL of a PostgreSQL server, on which databases are made and dropped; empty = SQLite
 	Sizes     []int    // recipients; of wake registrations
@@ -51,7 +51,11 @@ type Result struct {
 	DiskBytes   float64 `json:"disk_bytes"` // per item; of wake per registration
 	Connections int     `json:"connections,omitempty"`
 
-	P50           float64 `json:"p50_ms,omitempty"` // of wake: from the post to the reply
+	AskRate   float64 `json:"ask_rate,omitempty"`   // of burst: requests that were accepted a second
+	Refused   int     `json:"refused,omitempty"`    // of burst: requests that were told to come again
+	AloneRate float64 `json:"alone_rate,omitempty"` // of fair: of the large one, while nothing else was sent
+
+	P50           float64 `json:"p50_ms,omitempty"` // of wake and burst: from the post to the reply; of fair from the request to the tenth outcome, and the worst
 	P99           float64 `json:"p99_ms,omitempty"`
 	Registrations int     `json:"registrations,omitempty"`
 }
@@ -168,7 +172,7 @@ func (b *bench) run(ctx context.Context, p *place, c content, n, latency int) (R
 			return r, err
 		}
 	}
-	if err := b.runEngine(ctx, p, c, n, &r); err != nil {
+	if err := b.engine(ctx, p, c, n, &r); err != nil {
 		return r, err
 	}
 	if b.bare == "" {
@@ -181,6 +185,17 @@ func (b *bench) run(ctx context.Context, p *place, c content, n, latency int) (R
 	r.BareCPU = round(used.Seconds()*1e6/float64(n), 1)
 	r.Ratio = round(r.CPU/r.BareCPU, 2)
 	return r, nil
+}
+
+// engine does what is measured.
+func (b *bench) engine(ctx context.Context, p *place, c content, n int, r *Result) error {
+	switch b.What {
+	case burst:
+		return b.runBurst(ctx, p, n, r)
+	case fair:
+		return b.runFair(ctx, p, c, n, r)
+	}
+	return b.runEngine(ctx, p, c, n, r)
 }
 
 // runEngine sends one notification to everybody and waits for its end.

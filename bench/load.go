@@ -89,6 +89,20 @@ type notification struct {
 // send says something to everybody and returns how long it took until the last outcome, or until the last delivery was
 // made when only that is measured.
 func (s *sender) send(ctx context.Context, c content, n int, expanding bool) (time.Duration, error) {
+	start := time.Now()
+	made, err := s.begin(ctx, c, map[string]any{"all": true})
+	if err != nil {
+		return 0, err
+	}
+	end := start
+	if made, end, err = s.wait(ctx, made.ID, n, expanding); err != nil {
+		return 0, err
+	}
+	return end.Sub(start), made.check(n, expanding)
+}
+
+// begin asks for a notification.
+func (s *sender) begin(ctx context.Context, c content, audience map[string]any) (made notification, err error) {
 	parts := map[string]any{}
 	if c.Push != nil {
 		parts["push"] = map[string]string{"message": c.Push.Message}
@@ -99,17 +113,8 @@ func (s *sender) send(ctx context.Context, c content, n int, expanding bool) (ti
 	if c.SMS != nil {
 		parts["sms"] = map[string]string{"message": c.SMS.Message}
 	}
-	var made notification
-	start := time.Now()
-	err := s.call(ctx, http.MethodPost, "/notifications", map[string]any{"audience": map[string]any{"all": true}, "ad_hoc": parts}, &made)
-	if err != nil {
-		return 0, err
-	}
-	end := start
-	if made, end, err = s.wait(ctx, made.ID, n, expanding); err != nil {
-		return 0, err
-	}
-	return end.Sub(start), made.check(n, expanding)
+	err = s.call(ctx, http.MethodPost, "/notifications", map[string]any{"audience": audience, "ad_hoc": parts}, &made)
+	return made, err
 }
 
 // interval is how long to wait between two looks, for looking is work too. The end of an expansion is seen by looking

@@ -50,6 +50,14 @@ var subjects = map[string]subject{
 			{"shared", template.Content{SMS: &template.SMSText{Message: sharedSMS}}, 1},
 		},
 	},
+	burst: {
+		simulator: sim.APNs, control: sim.APNs, server: "apns", latencies: []int{0},
+		cases: []content{{"single", template.Content{Push: &template.PushText{Message: personalPush}}, 1}},
+	},
+	fair: {
+		simulator: sim.APNs, control: sim.APNs, server: "apns", latencies: []int{0},
+		cases: []content{{"ten beside all", template.Content{Push: &template.PushText{Message: personalPush}}, 1}},
+	},
 	wake: {simulator: sim.APNs, control: sim.APNs, server: "apns"},
 	expand: {
 		simulator: sim.APNs, server: "apns",

@@ -12,7 +12,7 @@ import (
 )
 
 type benchCmd struct {
-	What      string `arg:"" help:"push, smtp, sms, expand or wake." enum:"push,smtp,sms,expand,wake"`
+	What      string `arg:"" help:"push, smtp, sms, expand, burst, fair or wake." enum:"push,smtp,sms,expand,burst,fair,wake"`
 	Database  string `help:"URL of a PostgreSQL server, on which databases are made and dropped again. Default: SQLite, in a temporary directory." placeholder:"URL"`
 	Sizes     []int  `help:"Numbers of recipients; of wake, of registered devices." default:"10000,100000,1000000"`
 	Runs      int    `help:"How often each case is measured; the median counts." default:"5"`
@@ -25,6 +25,8 @@ func (benchCmd) Help() string {
 	return `The real engine sends to a simulator, from the request over the API to the last outcome; expand makes the deliveries and sends none. Beside it, a bare loop that does nothing but speak the protocol sends as much to the same simulator. Each is a process of its own; what is counted is the processor time of the one that sends.
 
 wake posts events of mail servers over TLS to the mailbox listener, which pushes each to the simulator and replies; beside it, a bare handler reads the body, pushes and replies. Its cases are burst (as fast as replies come), steady (1,000 a second), heartbeat (every 30 minutes from each device) and idle (processor time for a second).
+
+burst sends one request for each device, over 250 connections, and compares what was accepted with what the simulator received; who is told to come again does. fair sends to all, and meanwhile to ten devices by hand, again and again.
 
 One line of JSON for each case and size goes to standard output, progress to standard error.
 
