@@ -144,6 +144,36 @@ func TestDatabaseRestarted(t *testing.T) {
 	all.publish(t, "database restarted, PostgreSQL", s.rounds)
 }
 
+// The database is lost in the middle, and its replica takes over: who was told of both goes on with it, and nothing that was
+// accepted or sent is forgotten.
+func TestDatabaseFailsOver(t *testing.T) {
+	t.Parallel()
+	primary := pgtest.Start(t)
+	replica := primary.Replica(t)
+	s := newCrash(t, figures().fewer(1), primary.Either(replica))
+	s.setUp()
+	s.slowDown()
+	id := s.send()
+	s.reach(s.random.IntN(s.messages()), id)
+	if err := primary.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.waitReady(http.StatusServiceUnavailable, "database")
+	if err := replica.Promote(); err != nil {
+		t.Fatal(err)
+	}
+	s.waitReady(http.StatusOK, "")
+	result := s.account(s.waitDone(id))
+	result.mustBeSent(t) // a text message may be unknown, when its answer could not be written
+	s.recount()
+	s.forget()
+	s.slowDown()
+	again := s.account(s.waitDone(s.send()))
+	again.mustBeWhole(t, 0)
+	s.serve.stop()
+	result.publish(t, "database failed over to its replica, PostgreSQL", 1)
+}
+
 // waitReady waits until /readyz answers with a status and names what is not well.
 func (s *scene) waitReady(status int, unwell string) {
 	s.t.Helper()

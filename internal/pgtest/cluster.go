@@ -84,7 +84,11 @@ func (c *Cluster) create() error {
 	if err := c.initdb(); err != nil {
 		return err
 	}
-	var err error
+	return c.bootSomewhere()
+}
+
+// bootSomewhere starts the server on a free port.
+func (c *Cluster) bootSomewhere() (err error) {
 	for range 5 { // another process may take the port that was free
 		if c.port, err = freePort(); err != nil {
 			return err

@@ -130,6 +130,27 @@ func TestRestartOfARunningServerEndsItsSessions(t *testing.T) {
 	exec(t, c.URL(), "SELECT 1")
 }
 
+// What was committed is on the replica when the server is gone, and who asks for either goes on with it.
+func TestReplicaTakesOver(t *testing.T) {
+	c := pgtest.Start(t)
+	r := c.Replica(t)
+	exec(t, c.Either(r), "CREATE TABLE kept (n int)")
+	exec(t, c.Either(r), "INSERT INTO kept VALUES (1)")
+	if n := one[int](t, r.URL(), "SELECT count(*) FROM kept"); n != 1 {
+		t.Errorf("the replica has %d rows when the transaction has ended, want 1", n)
+	}
+	if err := c.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Promote(); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, c.Either(r), "INSERT INTO kept VALUES (2)")
+	if n := one[int](t, c.Either(r), "SELECT count(*) FROM kept"); n != 2 {
+		t.Errorf("%d rows, want 2", n)
+	}
+}
+
 func TestClosedClusterLeavesNothing(t *testing.T) {
 	realServer(t)
 	t.Setenv("TMPDIR", sharedTemp(t))
