@@ -171,6 +171,7 @@ func TestEndlessBodiesAreRefused(t *testing.T) {
 		{"POST", "/sign-in", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\n", ""},
 		{"POST", "/sign-in/code", "application/x-www-form-urlencoded", "code=", ""},
 		{"POST", "/welcome", "application/x-www-form-urlencoded", "password=", ""},
+		{"POST", "/settings/import", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\n", ""},
 		{"POST", "/hooks/vonage/guess", "application/json", `{"a":"`, ""},
 		{"POST", "/api/v1/notifications", "application/json", `{"a":"`, ""},
 		{"POST", "/api/v1/notifications", "application/json", `{"a":"`, a.token},

@@ -20,6 +20,9 @@ func (a *App) own() intake.Own {
 			here = a.listener(channel.ForProxy, console, a.options.Listen)
 		}
 		o.Open = append(o.Open, here...)
+		if a.addr.Redirect != "" {
+			o.Open = append(o.Open, a.listener(channel.ForConsole, a.addr.Redirect, a.options.ListenRedirect)...)
+		}
 		o.Receipts = channel.PeersAt(channel.ForReceipts, a.origin())
 	}
 	o.Open = append(o.Open, a.mailPeers()...)
