@@ -69,7 +69,7 @@ func (c *Courier) page(ctx context.Context, p planned, args ExpandArgs, routes n
 	case People:
 		return c.people(ctx, p, args, routes)
 	default:
-		return c.addresses(p, args, routes)
+		return c.addresses(ctx, p, args, routes)
 	}
 }
 
@@ -195,7 +195,7 @@ func personMails(page []fleet.Recipient) (list []fleet.PersonMail) {
 	return list
 }
 
-func (c *Courier) addresses(p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
+func (c *Courier) addresses(ctx context.Context, p planned, args ExpandArgs, routes notice.Routes) ([]message.Delivery, *ExpandArgs, error) {
 	var list []message.Delivery
 	more := false
 	for _, channel := range written {
@@ -205,7 +205,11 @@ func (c *Courier) addresses(p planned, args ExpandArgs, routes notice.Routes) ([
 		addresses := p.addresses(channel)
 		from := min(int(args.After), len(addresses))
 		to := min(from+pageSize, len(addresses))
-		list = append(list, p.plan.Typed(channel, addresses[from:to], routes)...)
+		typed, err := c.notYet(ctx, p, channel, p.plan.Typed(channel, addresses[from:to], routes))
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, typed...)
 		more = more || to < len(addresses)
 	}
 	if !more {
@@ -213,6 +217,32 @@ func (c *Courier) addresses(p planned, args ExpandArgs, routes notice.Routes) ([
 	}
 	args.After += pageSize
 	return list, &args, nil
+}
+
+// notYet leaves out addresses at which a person of the audience gets the same text already.
+func (c *Courier) notYet(ctx context.Context, p planned, channel message.Channel, list []message.Delivery) ([]message.Delivery, error) {
+	if !p.plan.Shared(channel) || p.Audience.Empty() || len(list) == 0 {
+		return list, nil
+	}
+	addresses := make([]string, len(list))
+	for i, d := range list {
+		addresses[i] = d.Address
+	}
+	owners, err := c.store.Owners(ctx, channel, addresses)
+	if err != nil {
+		return nil, err
+	}
+	before, err := c.store.Addressed(ctx, p.Key, channel, owners)
+	if err != nil {
+		return nil, err
+	}
+	reached := map[string]bool{}
+	for _, theirs := range before {
+		for _, address := range theirs {
+			reached[address] = true
+		}
+	}
+	return slices.DeleteFunc(list, func(d message.Delivery) bool { return d.Address != "" && reached[strings.ToLower(d.Address)] }), nil
 }
 
 // addresses are those that belong to nobody we know: the text's own, and those that were typed by hand.

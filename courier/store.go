@@ -25,6 +25,8 @@ type Store interface {
 	EarlierWithMail(ctx context.Context, scope access.Scope, a fleet.Audience, people []fleet.PersonMail) (map[int64]bool, error)
 	// Addressed lists the addresses that a notification already has deliveries for, by person.
 	Addressed(ctx context.Context, notification int64, c message.Channel, users []int64) (map[int64][]string, error)
+	// Owners lists the people whose own address on a channel is one of these.
+	Owners(ctx context.Context, c message.Channel, addresses []string) ([]int64, error)
 
 	// DeliveryKeys reserves n keys and returns the first.
 	DeliveryKeys(ctx context.Context, n int) (message.DeliveryID, error)
@@ -129,9 +131,9 @@ type Move struct {
 type Ending struct {
 	Notification int64
 	After        message.DeliveryID // where the slice begins; 0 = with the first
-	Channel      message.Channel // 0 = all
-	SharedOnly   bool            // only deliveries of the text that names nobody
-	Language     string          // and of those the ones in this language
+	Channel      message.Channel    // 0 = all
+	SharedOnly   bool               // only deliveries of the text that names nobody
+	Language     string             // and of those the ones in this language
 	State        message.State
 	Reason       message.Reason
 	Detail       string

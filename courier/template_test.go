@@ -123,3 +123,22 @@ func TestAlertArrives(t *testing.T) {
 		}
 	})
 }
+
+// TestTypedAddressOfAPerson: whose own address is typed beside everybody's gets a shared text once.
+func TestTypedAddressOfAPerson(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("smtp", "Mail")
+		h.people(2)
+		shared := mail("Hello", "Text")
+		shared.SMTP.Recipient = "${user.mail}; U001@example.com; desk@example.com"
+		n := h.done(h.send(shared, fleet.Audience{All: true, Addresses: &fleet.Addresses{Mail: []string{"u000@example.com", "guest@example.com"}}}))
+		var got []string
+		for _, d := range h.deliveries(n) {
+			got = append(got, d.Address)
+		}
+		slices.Sort(got)
+		if want := []string{"desk@example.com", "guest@example.com", "u000@example.com", "u001@example.com"}; !slices.Equal(got, want) {
+			h.Errorf("sent to %q, want %q", got, want)
+		}
+	})
+}

@@ -218,6 +218,28 @@ func (s *Store) Addressed(ctx context.Context, notification int64, c message.Cha
 	return found, err
 }
 
+// Owners lists the people whose own mail address or number is one of these, as it is written or in small letters.
+func (s *Store) Owners(ctx context.Context, c message.Channel, addresses []string) (keys []int64, err error) {
+	column := map[message.Channel]string{message.SMTP: "mail", message.SMS: "mobile"}[c]
+	if column == "" || len(addresses) == 0 {
+		return nil, nil
+	}
+	var written []string
+	for _, address := range addresses {
+		written = append(written, address, strings.ToLower(address))
+	}
+	text, err := jsonList(written)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Read(ctx, func(tx Tx) error {
+		rows, err := tx.Query(ctx, `SELECT key FROM users WHERE `+column+` IN `+s.listed("$1", textKind), text)
+		keys, err = all(rows, err, one[int64])
+		return err
+	})
+	return keys, err
+}
+
 // Enqueue inserts jobs that no other write causes.
 func (s *Store) Enqueue(ctx context.Context, jobs ...courier.Job) error {
 	return s.Write(ctx, func(tx Tx) error { return s.jobs.Insert(ctx, tx, jobs...) })
