@@ -3,9 +3,11 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
+	"heliograph/access"
 	"heliograph/mailbox"
 	"heliograph/web"
 )
@@ -67,6 +69,9 @@ func (c *console) downloadConfiguration(w http.ResponseWriter, r *http.Request) 
 	i := slices.IndexFunc(p.Documents, func(d mailbox.Document) bool { return documentID(d) == r.PostFormValue("document") })
 	if i < 0 {
 		return web.ErrNotFound
+	}
+	if err := c.exported(r, access.ASetting, url.Values{"document": {p.Documents[i].FileName}}); err != nil {
+		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", p.Documents[i].MediaType)

@@ -413,6 +413,9 @@ func TestMailConfiguration(t *testing.T) {
 	if err != nil || response.Header.Get("Content-Disposition") != `attachment; filename="appconfig.xml"` || !strings.Contains(string(body), "<bundleId>"+mailApp+"<") || !strings.Contains(string(body), "hgk_abc") {
 		t.Errorf("the file is %v %s %v", response.Header, body, err)
 	}
+	if list := f.access.exported; len(list) != 1 || !strings.Contains(list[0], "appconfig.xml") || strings.Contains(list[0], "hgk_abc") {
+		t.Errorf("the audit log says %q", list)
+	}
 	f.post(mailConfigurationPath+"/download", http.StatusNotFound, "document", "none")
 }
 
