@@ -19,8 +19,8 @@ import (
 
 // Figures are what the dashboard counts.
 type Figures interface {
-	// Figures counts what the fleet is made of.
-	Figures(ctx context.Context, scope access.Scope) (fleet.Figures, error)
+	// RecentFigures says what the fleet is made of, of a large one as it was when somebody last looked.
+	RecentFigures(ctx context.Context, scope access.Scope) (fleet.Figures, error)
 	ListNotifications(ctx context.Context, scope access.Scope, f store.NotificationFilter, p store.Page) ([]message.Notification, string, error)
 	// DeliveriesPerHour counts the deliveries that became final, oldest hour first. Hours without any are absent.
 	DeliveriesPerHour(ctx context.Context, since time.Time) ([]store.HourCount, error)
@@ -80,7 +80,7 @@ func (c *console) dashboardLive(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *console) lookAround(ctx context.Context, a access.Actor) (p dashboardPage, err error) {
-	if p.Fleet, err = c.Figures.Figures(ctx, a.Scope); err != nil {
+	if p.Fleet, err = c.Figures.RecentFigures(ctx, a.Scope); err != nil {
 		return p, err
 	}
 	if p.Recent, _, err = c.Figures.ListNotifications(ctx, a.Scope, store.NotificationFilter{}, store.Page{Limit: recentNotifications}); err != nil {

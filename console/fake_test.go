@@ -224,7 +224,7 @@ type fakeFigures struct {
 	now      time.Time
 }
 
-func (f *fakeFigures) Figures(context.Context, access.Scope) (fleet.Figures, error) {
+func (f *fakeFigures) RecentFigures(context.Context, access.Scope) (fleet.Figures, error) {
 	figures := fleet.Figures{Devices: int64(len(f.devices))}
 	for _, p := range fleet.Platforms {
 		if n := f.count(func(d fleet.Device) bool { return d.Platform == p }); n > 0 {

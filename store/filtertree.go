@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,6 +30,7 @@ type figuresCache struct {
 type figuresEntry struct {
 	mu      sync.Mutex // who comes second waits for the first
 	figures fleet.Figures
+	last    atomic.Pointer[fleet.Figures] // for who does not wait
 }
 
 func (c *figuresCache) entry(scope access.Scope) *figuresEntry {
@@ -49,6 +51,36 @@ func (c *figuresCache) entry(scope access.Scope) *figuresEntry {
 	return c.byScope[name]
 }
 
+// RecentFigures are the figures without waiting for them: where they are more than a minute old they are counted anew
+// beside, for who looks next. Only the first look at a large fleet waits.
+func (s *Store) RecentFigures(ctx context.Context, scope access.Scope) (fleet.Figures, error) {
+	e := s.figures.entry(scope)
+	last := e.last.Load()
+	if last == nil || last.Devices <= figuresFresh || s.now().Sub(last.At) < figuresAge {
+		return s.Figures(ctx, scope)
+	}
+	if e.mu.TryLock() {
+		go func() {
+			defer e.mu.Unlock()
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), figuresAge)
+			defer cancel()
+			_ = s.countInto(ctx, e, scope) // who looks next sees that they are old, and counts again
+		}()
+	}
+	return *last, nil
+}
+
+// countInto counts anew. The entry is locked.
+func (s *Store) countInto(ctx context.Context, e *figuresEntry, scope access.Scope) error {
+	f, err := s.countFigures(ctx, scope)
+	if err != nil {
+		return fmt.Errorf("counting the fleet: %w", err)
+	}
+	e.figures = f
+	e.last.Store(&f)
+	return nil
+}
+
 // Figures counts what the fleet is made of. Above 50,000 devices they may be a minute old: see At.
 func (s *Store) Figures(ctx context.Context, scope access.Scope) (fleet.Figures, error) {
 	e := s.figures.entry(scope)
@@ -57,12 +89,10 @@ func (s *Store) Figures(ctx context.Context, scope access.Scope) (fleet.Figures,
 	if e.figures.Devices > figuresFresh && s.now().Sub(e.figures.At) < figuresAge {
 		return e.figures, nil
 	}
-	f, err := s.countFigures(ctx, scope)
-	if err != nil {
-		return fleet.Figures{}, fmt.Errorf("counting the fleet: %w", err)
+	if err := s.countInto(ctx, e, scope); err != nil {
+		return fleet.Figures{}, err
 	}
-	e.figures = f
-	return f, nil
+	return e.figures, nil
 }
 
 func (s *Store) countFigures(ctx context.Context, scope access.Scope) (fleet.Figures, error) {

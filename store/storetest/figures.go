@@ -36,6 +36,9 @@ func testFigures(t *testing.T, open opener) {
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(fleet.GroupFigure{}, "ID")); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
+	if recent, err := s.RecentFigures(ctx, everything); err != nil || recent.Devices != got.Devices {
+		t.Errorf("without waiting: %+v, %v", recent, err)
+	}
 	t.Run("in a scope", func(t *testing.T) {
 		got, err := s.Figures(ctx, access.Limited(group(t, s, "Nurses").Key))
 		if err != nil || got.Devices != 3 || len(got.Groups) != 1 || len(got.Platforms) != 2 {
