@@ -468,6 +468,15 @@ func testScopes(t *testing.T, open opener) {
 		if reach, err := s.AudienceReach(ctx, scope, fleet.Audience{All: true}); err != nil || reach.Devices != 2 || reach.Users != 1 || reach.SMTP != 1 {
 			t.Errorf("reach %+v, %v", reach, err)
 		}
+		for id, want := range map[fleet.UserID]int{"in": 1, "out": 0} {
+			u, err := s.User(ctx, everything, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if carried, err := s.UserDevices(ctx, scope, u.Key, 10); err != nil || len(carried) != want {
+				t.Errorf("%s carries %v, %v", id, carried, err)
+			}
+		}
 		outside := fleet.Audience{UserIDs: []fleet.UserID{"out"}, DeviceIDs: []fleet.DeviceID{"outside"}, Groups: []string{"B"}}
 		if devices, people, err := s.AudienceSize(ctx, scope, fleet.Audience{All: true}); err != nil || devices != 2 || people != 1 {
 			t.Errorf("everybody is %d devices and %d people, %v", devices, people, err)
