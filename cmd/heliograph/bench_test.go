@@ -61,6 +61,20 @@ func TestBench(t *testing.T) {
 	}
 }
 
+// TestBenchOfManyRequests: what is accepted in a burst arrives, and ten by hand do not wait for a large notification.
+func TestBenchOfManyRequests(t *testing.T) {
+	for _, r := range benched(t, "burst", "--sizes", "300", "--runs", "1") {
+		if r.Case != "single" || r.Items != 300 || r.Rate <= 0 || r.AskRate < r.Rate || r.P99 < r.P50 || r.P50 <= 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	for _, r := range benched(t, "fair", "--sizes", "5000", "--runs", "1") {
+		if r.Items != 5000 || r.P50 <= 0 || r.P99 > 15_000 {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 func TestBenchOnPostgres(t *testing.T) {
 	results := benched(t, "smtp", "--sizes", "500", "--runs", "1", "--database", pgtest.Database(t))
 	if len(results) != 2 {
