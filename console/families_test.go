@@ -7,12 +7,14 @@ import (
 	"heliograph/template"
 )
 
-// peopleFamilies are the keys that the pages of administrators, tokens and the audit log put together.
+// peopleFamilies are the keys that the pages of administrators, tokens, groups, imports and the audit log put together.
 func peopleFamilies() map[string][]string {
 	return map[string][]string{
 		"role": spelled(access.Roles), "role.may": spelled(access.Roles),
 		"administrators.field": {"name", "role", "groups", "mail", "mobile", "receives_alerts"},
 		"tokens.field":         {"name", "role", "groups", "expires_at"},
+		"groups":               {"name", "description"},
+		"import.count":         {"rows", "created", "updated", "unchanged", "rejected"},
 		"audit.action":         spelled(access.Actions),
 		"audit.kind":           spelled(access.ObjectKinds),
 		"audit.actor":          spelled([]access.ActorKind{access.ByAccount, access.ByToken, access.BySystem, access.ByNobody}),
