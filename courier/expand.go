@@ -36,7 +36,7 @@ func (c *Courier) Expand(ctx context.Context, args ExpandArgs, running Running) 
 	if err != nil {
 		return fmt.Errorf("expanding notification %s: %w", p.ID, err)
 	}
-	return c.savePage(ctx, p, routes, list, next, running)
+	return c.savePage(ctx, p, routes, list, p.unlessEmpty(next), running)
 }
 
 // begin reads the notification anew, for it may have been cancelled since the last page.
@@ -59,6 +59,23 @@ func (p planned) scope() access.Scope {
 		return access.Limited(p.Groups...)
 	}
 	return access.Everything
+}
+
+// unlessEmpty leaves out phases that nothing comes of: each is a job of its own, and most notifications are small.
+func (p planned) unlessEmpty(next *ExpandArgs) *ExpandArgs {
+	if next == nil || next.After > 0 {
+		return next
+	}
+	if next.Phase == People {
+		if slices.ContainsFunc(written, p.plan.Uses) {
+			return next
+		}
+		next = next.phase(Addresses)
+	}
+	if next.Phase == Addresses && !slices.ContainsFunc(written, func(ch message.Channel) bool { return p.plan.Uses(ch) && len(p.addresses(ch)) > 0 }) {
+		return nil
+	}
+	return next
 }
 
 // page composes the deliveries of one page and says which comes next; nil at the end of the audience.
