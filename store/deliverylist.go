@@ -206,12 +206,13 @@ func (l *deliveryList) byWindow(ctx context.Context) error {
 // window looks through the next rows.
 func (l *deliveryList) window(ctx context.Context, tx Tx) error {
 	var last int64
-	err := tx.QueryRow(ctx, fmt.Sprintf(`SELECT id FROM deliveries WHERE notification = $1 AND id < $2 AND id > $3 ORDER BY id DESC LIMIT 1 OFFSET %d`, windowDeliveries-1),
-		l.key, l.before, l.after).Scan(&last)
+	q := l.query()
+	err := tx.QueryRow(ctx, fmt.Sprintf(`SELECT d.id FROM deliveries d WHERE %s ORDER BY d.notification DESC, d.id DESC LIMIT 1 OFFSET %d`,
+		q.clause(), windowDeliveries-1), q.args...).Scan(&last)
 	if l.all = errors.Is(err, ErrNoRows); err != nil && !l.all {
 		return err
 	}
-	q := l.query()
+	q = l.query()
 	if !l.all {
 		q.where("d.id >= %s", q.arg(last))
 	}
@@ -226,7 +227,12 @@ func (l *deliveryList) window(ctx context.Context, tx Tx) error {
 // query asks for rows that were not looked at.
 func (l *deliveryList) query() *query {
 	q := l.s.query()
-	q.where("d.notification = %s AND d.id < %s AND d.id > %s", q.arg(l.key), q.arg(l.before), q.arg(l.after))
+	key, before, after := q.arg(l.key), q.arg(l.before), q.arg(l.after)
+	if l.s.Postgres() != nil && !l.marked() { // else it reads all rows by their keys, when a notification has many of them
+		q.where("(d.notification, d.id) < (%s, %s) AND (d.notification, d.id) > (%s, %s)", key, before, key, after)
+		return q
+	}
+	q.where("d.notification = %s AND d.id < %s AND d.id > %s", key, before, after)
 	return q
 }
 
@@ -234,7 +240,7 @@ func (l *deliveryList) query() *query {
 func (l *deliveryList) take(ctx context.Context, tx Tx, q *query) error {
 	page := l.page
 	page.Cursor = ""
-	tail, err := q.page(page, order{}, "d.id")
+	tail, err := q.page(page, order{exprs: []string{"d.notification"}}, "d.id")
 	if err != nil {
 		return err
 	}
