@@ -172,10 +172,14 @@ func (s *Store) foundFigures(ctx context.Context, key int64) (f figures, rows in
 }
 
 func (s *Store) countPage(ctx context.Context, key, after int64, into map[counted]int64) (last, n int64, err error) {
+	behind := `notification = $1 AND id > $2`
+	if s.Postgres() != nil { // else it may read all rows by their keys; SQLite reads this from the notification's first row
+		behind = `(notification, id) > ($1, $2) AND notification <= $1`
+	}
 	err = s.Read(ctx, func(tx Tx) error {
 		rows, err := tx.Query(ctx, `
 			SELECT channel, state, COUNT(*), MAX(id) FROM (
-				SELECT id, channel, state FROM deliveries WHERE notification = $1 AND id > $2 ORDER BY id LIMIT $3) page
+				SELECT id, channel, state FROM deliveries WHERE `+behind+` ORDER BY notification, id LIMIT $3) page
 			GROUP BY channel, state`, key, after, recountPage)
 		_, err = all(rows, err, func(r Row) (struct{}, error) {
 			var highest, found int64
