@@ -73,7 +73,7 @@ func openSQLite(path string) (*sqliteEngine, error) {
 		return nil, fmt.Errorf("making the database: %w", err)
 	}
 	// synchronous=FULL: what was committed survives a power failure. Without it WAL may forget the last commits.
-	writer, err := openKept(dsn(path, writerCache, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)")+"&_txlock=immediate")
+	writer, err := openKept(dsn(path, writerCache, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)") + "&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
