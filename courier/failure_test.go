@@ -3,6 +3,7 @@ package courier_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -484,5 +485,35 @@ func TestMessageThatLooksLikeTheServersTroubleDoesNotKeepItPaused(t *testing.T) 
 		if open := n.Counts.Open(); open != 1 { // the poison waits, or is being tried once more
 			h.Errorf("%d open, want 1: %v", open, n.Counts)
 		}
+	})
+}
+
+// TestQueueThatStandsStillGoesOn: a worker that missed the end of a pause is told again.
+func TestQueueThatStandsStillGoesOn(t *testing.T) {
+	onBoth(t, func(h *house) {
+		server, queue := h.server("smtp", "Mail"), ""
+		h.people(2)
+		queue = courier.QueueOf(server.ID)
+		h.done(h.send(mail("First", "Text"), everyone)) // the queue is worked
+		h.must(h.store.Write(h.Context(), func(tx store.Tx) error { return h.engine.PauseQueue(h.Context(), tx, queue) }))
+		var n message.Notification
+		h.eventually("the queue stands still", func() bool { // the worker hears of the pause a little later
+			n = h.send(mail("Second", "Text"), everyone)
+			h.eventually("its batch waits, or was sent", func() bool {
+				now, err := h.store.Notification(h.Context(), access.Everything, n.ID)
+				h.must(err)
+				return now.Counts.In(message.Queued) == 2 || now.State == message.Done
+			})
+			woken, err := h.store.WakeQueues(h.Context(), time.Minute)
+			h.must(err)
+			if len(woken) > 0 {
+				h.Fatalf("%v was woken after less than a minute", woken)
+			}
+			woken, err = h.store.WakeQueues(h.Context(), 0)
+			h.must(err)
+			return slices.Contains(woken, queue)
+		})
+		n = h.done(n)
+		h.count(n, message.SMTP, message.Sent, 2)
 	})
 }

@@ -58,6 +58,9 @@ type Store interface {
 	// ResumeServer ends a pause; PauseServer begins one, or prolongs it after a probe failed.
 	ResumeServer(ctx context.Context, id string) error
 
+	// WakeQueues resumes queues of servers that are not paused, whose jobs nobody has taken for so long, and names them.
+	WakeQueues(ctx context.Context, standing time.Duration) ([]string, error)
+
 	// EndSlice gives those a final state that are open among the next deliveries of a notification, up to limit of them. It
 	// returns the channel of each, and the key of the last it looked at, 0 at the end.
 	EndSlice(ctx context.Context, e Ending, limit int) ([]message.Channel, message.DeliveryID, error)

@@ -34,6 +34,7 @@ func (c *Courier) Start(ctx context.Context) error {
 			if now := c.options.Now(); now.Sub(overdue) >= overdueEvery {
 				overdue = now
 				c.giveUpOverdue(c.handing)
+				c.wakeQueues(c.handing)
 			}
 		}
 	})
@@ -78,6 +79,20 @@ func dueJobs(s ServerState, now time.Time) []Job {
 		return []Job{{Args: RetryArgs{Server: s.ID}, Queue: QueueOf(s.ID), Lane: Normal, Once: true}}
 	}
 	return nil
+}
+
+// standing is how long the jobs of a queue may wait while none of it runs.
+const standing = 20 * time.Second
+
+// wakeQueues lets queues go on that should not stand still.
+func (c *Courier) wakeQueues(ctx context.Context) {
+	woken, err := c.store.WakeQueues(ctx, standing)
+	if err != nil && ctx.Err() == nil {
+		c.options.Logger.Error("looking for queues that stand still", "error", err)
+	}
+	for _, queue := range woken {
+		c.options.Logger.Warn("a queue stood still and was told to go on", "queue", queue)
+	}
 }
 
 func (c *Courier) giveUpOverdue(ctx context.Context) {

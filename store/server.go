@@ -261,6 +261,43 @@ func (s *Store) resumeServer(ctx context.Context, tx Tx, id string) error {
 	return s.jobs.ResumeQueue(ctx, tx, courier.QueueOf(id))
 }
 
+// WakeQueues resumes the queues of servers that are not paused, whose jobs nobody has taken for so long: a worker that
+// missed the end of a pause (it was just starting, or its connection broke) would wait for ever.
+func (s *Store) WakeQueues(ctx context.Context, standing time.Duration) (woken []string, err error) {
+	err = s.Write(ctx, func(tx Tx) error {
+		queues, err := s.queueBacklogs(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, q := range queues {
+			if q.Age < standing {
+				continue
+			}
+			stands, err := standsStill(ctx, tx, q.Name)
+			if err != nil {
+				return err
+			}
+			if stands {
+				woken = append(woken, q.Name)
+				if err := s.jobs.ResumeQueue(ctx, tx, q.Name); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return woken, err
+}
+
+// standsStill reports whether a queue is one of a server that is not paused, and none of its jobs runs.
+func standsStill(ctx context.Context, tx Tx, queue string) (stands bool, err error) {
+	err = tx.QueryRow(ctx, `
+		SELECT EXISTS (SELECT 1 FROM servers WHERE id = $1 AND paused_since = 0)
+			AND NOT EXISTS (SELECT 1 FROM river_job WHERE queue = $2 AND state = 'running')`,
+		strings.TrimPrefix(queue, courier.QueueOf("")), queue).Scan(&stands)
+	return stands, err
+}
+
 // pauseServer writes a pause. Of several batches that fail at the same time the first one counts: p.Step is what the
 // batch saw when it began, and a pause of that step that is there already stays.
 func (s *Store) pauseServer(ctx context.Context, tx Tx, key int64, p channel.Pause) error {
