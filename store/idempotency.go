@@ -72,11 +72,6 @@ func (s *Store) KeptAnswer(ctx context.Context, token, key string, bodyHash []by
 	return a, ok, err
 }
 
-// KeepAnswer keeps the answer to a request whose effect was committed before.
-func (s *Store) KeepAnswer(ctx context.Context, token, key string, bodyHash []byte, a Answer) error {
-	return s.Write(ctx, func(tx Tx) error { return idempotencySave(ctx, tx, token, key, bodyHash, a, s.now()) })
-}
-
 // ForgetAnswers deletes at most limit kept answers whose time is over, and returns how many they were.
 func (s *Store) ForgetAnswers(ctx context.Context, limit int) (n int64, err error) {
 	err = s.Write(ctx, func(tx Tx) error {
