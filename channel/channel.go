@@ -113,6 +113,10 @@ type Field struct {
 	ReadOnly bool   // made from other settings: shown, and what is typed counts for nothing
 	Risky    string // a value that is taken only from those who read the catalogue's "server.<kind>.<name>.risk"; empty = none
 	Follows  *Follow
+
+	// GoesTo names the fields that say to whom a secret is shown, or what it makes. When one of them changes, the secret
+	// that is stored is not taken along: else whoever may edit a server could have its secret sent to a machine of theirs.
+	GoesTo []string
 }
 
 // Follow makes a field go with another one: when that one changes, this one takes the value that belongs to it, unless

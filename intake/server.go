@@ -174,7 +174,44 @@ func fillSettings(p channel.Provider, before channel.Settings, in map[string]jso
 	if c, ok := settings.(channel.Completing); ok {
 		c.Complete()
 	}
-	return settings, nil
+	return settings, redirected(p, before, settings, in)
+}
+
+// redirected refuses stored secrets that the input does not repeat, and that would now go to somebody else.
+func redirected(p channel.Provider, before, after channel.Settings, in map[string]json.RawMessage) error {
+	if before == nil {
+		return nil
+	}
+	was, err := valuesOf(p, before)
+	if err != nil {
+		return err
+	}
+	is, err := valuesOf(p, after)
+	if err != nil {
+		return err
+	}
+	given := channel.Flat(p.Fields, in)
+	var problems []Problem
+	for _, f := range p.Fields {
+		if blank(was[f.Name]) || given[f.Name] != nil {
+			continue
+		}
+		if slices.ContainsFunc(f.GoesTo, func(to string) bool { return !sameValue(was[to], is[to]) }) {
+			problems = append(problems, Problem{"/" + strings.ReplaceAll(f.Name, ".", "/"),
+				"must be given again, because it would go to another server than before"})
+		}
+	}
+	return refuse(problems)
+}
+
+func sameValue(a, b json.RawMessage) bool {
+	return blank(a) && blank(b) || bytes.EqualFold(bytes.TrimSpace(a), bytes.TrimSpace(b))
+}
+
+// blank reports whether a value is absent or says nothing.
+func blank(v json.RawMessage) bool {
+	text := string(bytes.TrimSpace(v))
+	return text == "" || text == "null" || text == `""`
 }
 
 // follow gives fields that go with another one, and that the input leaves out, the value that belongs to it: the port of

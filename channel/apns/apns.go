@@ -25,7 +25,7 @@ var Provider = channel.Provider{
 	Fields: []channel.Field{
 		{Name: "app", Type: "text", Required: true},
 		{Name: "environment", Type: "choice", Choices: []string{Production, Sandbox}, Required: true},
-		{Name: "key_p8", Type: "secret_multiline", Secret: true},
+		{Name: "key_p8", Type: "secret_multiline", Secret: true, GoesTo: []string{"endpoint"}},
 		{Name: "key_id", Type: "text"},
 		{Name: "team_id", Type: "text"},
 		{Name: "certificate", Type: "secret_multiline", Secret: true, Advanced: true},

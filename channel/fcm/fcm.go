@@ -23,7 +23,7 @@ var Provider = channel.Provider{
 	Default: func() channel.Settings { return &Settings{} },
 	Fields: []channel.Field{
 		{Name: "app", Type: "text", Required: true},
-		{Name: "service_account", Type: "secret_multiline", Required: true, Secret: true},
+		{Name: "service_account", Type: "secret_multiline", Required: true, Secret: true, GoesTo: []string{"endpoint"}},
 		{Name: "endpoint", Type: "text", Advanced: true},
 		{Name: "trusted_ca", Type: "multiline", Advanced: true},
 	},

@@ -35,7 +35,7 @@ var Provider = channel.Provider{
 	},
 	Fields: []channel.Field{
 		{Name: "key", Type: "text", Required: true},
-		{Name: "secret", Type: "secret", Required: true, Secret: true},
+		{Name: "secret", Type: "secret", Required: true, Secret: true, GoesTo: []string{"endpoint", "https"}},
 		{Name: "virtual_number", Type: "text"},
 		{Name: "https", Type: "switch", Risky: "false"},
 		{Name: "country", Type: "country", Required: true},
