@@ -60,12 +60,15 @@ func (s *Store) endIfSilent(ctx context.Context, tx Tx, key int64, since time.Ti
 	return s.endRegistration(ctx, tx, key, mailbox.Silent)
 }
 
+// tombstone says it so that SQLite sees that the index of those that ended has them all.
+const tombstone = `state = 3 AND state <> 1`
+
 // ForgetTombstones deletes tombstones that became ones before a time, with all that belongs to them.
 func (s *Store) ForgetTombstones(ctx context.Context, before time.Time, limit int) (n int64, err error) {
 	err = s.Write(ctx, func(tx Tx) error {
 		rows, err := tx.Query(ctx, `
 			DELETE FROM registrations WHERE key IN (
-				SELECT key FROM registrations WHERE state = 3 AND state_at < $1 ORDER BY key LIMIT $2)
+				SELECT key FROM registrations WHERE `+tombstone+` AND state_at < $1 ORDER BY `+s.unindexed("key")+` LIMIT $2)
 			RETURNING key`, ms(before), limit)
 		keys, err := all(rows, err, one[int64])
 		if n = int64(len(keys)); err != nil || n == 0 {
@@ -93,10 +96,10 @@ func (s *Store) ForgetOld(ctx context.Context) error {
 	return s.Write(ctx, func(tx Tx) error {
 		if _, err := tx.Exec(ctx, `
 			DELETE FROM subscriptions WHERE registration IN (
-				SELECT key FROM registrations WHERE state = 3 AND state_at < $1 AND token IS NOT NULL)`, brake); err != nil {
+				SELECT key FROM registrations WHERE `+tombstone+` AND state_at < $1 AND token IS NOT NULL)`, brake); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE registrations SET token = NULL WHERE state = 3 AND state_at < $1 AND token IS NOT NULL`, brake); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE registrations SET token = NULL WHERE `+tombstone+` AND state_at < $1 AND token IS NOT NULL`, brake); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM mail_deaths WHERE minute < $1`, brake); err != nil {
