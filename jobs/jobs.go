@@ -34,7 +34,7 @@ const (
 
 	// The engine is woken by inserts, but not by one that comes within fetchCooldown of another: what that brought is
 	// there when it is committed, which may be after the engine looked. So it looks by itself too.
-	fetchPoll     = 150 * time.Millisecond
+	fetchPoll     = 400 * time.Millisecond
 	fetchCooldown = 5 * time.Millisecond
 	idleInterval  = time.Hour
 )
