@@ -1,8 +1,8 @@
-// Package vonage simulates the SMS API of Vonage (formerly Nexmo): POST /sms/json with a form, answered with 200 and one
+// Package vonage simulates the SMS API of Vonage (formerly Nexmo): POST /sms/json with a form or JSON, answered with 200 and one
 // status for each part of the text, and receipts that are sent to the callback of a message afterwards.
 //
-// It takes every well-formed number. Requests are checked as the service checks them: who is calling (api_secret, or sig
-// by any of the five methods), what is missing or wrong, who may be the sender in North America. What fails on purpose
+// It takes every well-formed number. Requests are checked as the service checks them: who is calling (api_secret, also as
+// HTTP Basic, or sig by any of the five methods), what is missing or wrong, who may be the sender in North America. What fails on purpose
 // are the magic numbers and what package control is asked for: a rule's status is that of the message in a 200, its
 // http_status is HTTP's, and its detail may give the statuses of the parts one by one.
 //

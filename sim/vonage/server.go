@@ -3,8 +3,10 @@ package vonage
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -178,7 +180,11 @@ func (s *Server) handler() http.Handler {
 func (s *Server) serveBalance(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	q := r.URL.Query()
-	if r.Method != http.MethodGet || q.Get("api_key") != s.credentials.Key || q.Get("api_secret") != s.credentials.Secret {
+	key, secret, ok := r.BasicAuth()
+	if !ok {
+		key, secret = q.Get("api_key"), q.Get("api_secret")
+	}
+	if r.Method != http.MethodGet || key != s.credentials.Key || secret != s.credentials.Secret {
 		w.WriteHeader(http.StatusUnauthorized)
 		_, _ = w.Write([]byte(`{"error-code":"401","error-code-label":"authentication failed"}`))
 		return
@@ -224,7 +230,8 @@ func shown(status int, reply control.Reply, rec record) int {
 	return worst(reply)
 }
 
-// parameters are those of the form, or of the query of a GET.
+// parameters are those of the form, of a JSON object, or of the query of a GET. The service's own libraries say who they
+// are in the Authorization header.
 func parameters(r *http.Request) (map[string]string, error) {
 	body, err := control.ReadBody(r)
 	if err != nil {
@@ -234,8 +241,28 @@ func parameters(r *http.Request) (map[string]string, error) {
 	if r.Method == http.MethodGet {
 		text = r.URL.RawQuery
 	}
-	form, _ := url.ParseQuery(text) // what cannot be read is missing
-	return flat(form), nil
+	p := readParameters(r.Header.Get("Content-Type"), text)
+	if key, secret, ok := r.BasicAuth(); ok && p["api_key"] == "" {
+		p["api_key"], p["api_secret"] = key, secret
+	}
+	return p, nil
+}
+
+// readParameters reads a form or a JSON object. What cannot be read is missing.
+func readParameters(contentType, text string) map[string]string {
+	if kind, _, _ := mime.ParseMediaType(contentType); kind != "application/json" {
+		form, _ := url.ParseQuery(text)
+		return flat(form)
+	}
+	var object map[string]any
+	numbers := json.NewDecoder(strings.NewReader(text))
+	numbers.UseNumber() // as they are written
+	_ = numbers.Decode(&object)
+	p := make(map[string]string, len(object))
+	for name, value := range object {
+		p[name] = fmt.Sprint(value)
+	}
+	return p
 }
 
 // judge gives the ordinary reply; ok = the message would be accepted, and there is no reply yet.

@@ -133,6 +133,26 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
+// TestJSONWithBasic: so ask the service's own libraries.
+func TestJSONWithBasic(t *testing.T) {
+	b := start(t, Options{})
+	for secret, want := range map[string]string{b.Credentials().Secret: "0", "wrong": "4"} {
+		r, err := http.NewRequest(http.MethodPost, b.URL()+"/sms/json", strings.NewReader(`{"from":"Heliograph","to":"93701234567","text":"é","ttl":604800000}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json; charset=utf-8")
+		r.SetBasicAuth(b.Credentials().Key, secret)
+		a, err := read(b.client.Do(r))
+		if err != nil || a.part(t, 0)["status"] != want {
+			t.Errorf("status %+v, %v; want %s", a, err, want)
+		}
+	}
+	if items := b.History(); len(items) != 2 || items[1].Text != "é" && items[0].Text != "é" {
+		t.Errorf("the history has %+v", items)
+	}
+}
+
 func TestChecks(t *testing.T) {
 	b := start(t, Options{})
 	sig := func(method string, pairs ...string) url.Values {
