@@ -70,6 +70,16 @@ func TestBadgeIsRightOrAbsent(t *testing.T) {
 			s.BadgeAt = time.Time{}
 			st.inbox(p, s)
 		}, []int{-1}},
+		{"a time in the future holds nothing up", func(st *stage, p storetest.MailPhone) {
+			st.inbox(p, at(st.signal(newMail, 3), -1000*time.Hour))
+			later(2 * time.Second)
+			st.inbox(p, st.signal(change, 2))
+		}, []int{3, 2}},
+		{"a clock that is a little ahead keeps its order", func(st *stage, p storetest.MailPhone) {
+			st.inbox(p, at(st.signal(newMail, 3), -5*time.Minute))
+			later(2 * time.Second)
+			st.inbox(p, st.signal(change, 2))
+		}, []int{3, 3}},
 		{"a failure tells none", func(st *stage, p storetest.MailPhone) {
 			st.inbox(p, mailbox.Signal{Subscription: "mail1.example.com/sub", Failed: true})
 		}, []int{-1}},

@@ -257,7 +257,7 @@ func (w *Waker) note(d *desk, e *Event) (want wanted) {
 		want.kind = stronger(want.kind, kind)
 		if e.Folder == Inbox && s.Badge != nil && !s.BadgeAt.IsZero() && s.Subscription != "" && !s.Failed {
 			d.contact.told, want.badge = true, true
-			d.tell(Badge{Count: s.Badge, At: s.BadgeAt, Subscription: h.subscription[:]})
+			d.tell(Badge{Count: s.Badge, At: believable(s.BadgeAt, e.Arrived), Subscription: h.subscription[:]})
 		}
 		if !s.At.IsZero() {
 			w.count.took(Arrival, e.Arrived.Sub(s.At))
@@ -270,6 +270,17 @@ func (w *Waker) note(d *desk, e *Event) (want wanted) {
 		w.count.event(&d.target, whatEvent)
 	}
 	return want
+}
+
+// clockDrift is how far the clock of a mail server may be ahead of ours.
+const clockDrift = 10 * time.Minute
+
+// believable is a mail server's time. One from the future counts as now: else no later count would ever be newer.
+func believable(told, now time.Time) time.Time {
+	if told.After(now.Add(clockDrift)) {
+		return now
+	}
+	return told
 }
 
 func (w *Waker) hash(s *Signal) (h hashes) {

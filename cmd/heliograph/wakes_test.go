@@ -30,12 +30,12 @@ func wakesToTry() wakeFigures {
 
 // An event that was answered OK wakes its device, whatever happens to us: in the end every icon shows the newest count, and
 // no mail server was ever told to forget a device.
-func TestNoAcknowledgedWakeIsLostWhenKilledOnSQLite(t *testing.T) {
+func TestAcknowledgedMeansSafeOnSQLite(t *testing.T) {
 	t.Parallel()
 	newWakeScene(t, "").killed()
 }
 
-func TestNoAcknowledgedWakeIsLostWhenKilledOnPostgreSQL(t *testing.T) {
+func TestAcknowledgedMeansSafeOnPostgreSQL(t *testing.T) {
 	t.Parallel()
 	newWakeScene(t, pgtest.Database(t)).killed()
 }
@@ -57,7 +57,7 @@ func (s *wakeScene) killed() {
 }
 
 // The same while Apple does not answer, with a crash in the middle of it.
-func TestNoAcknowledgedWakeIsLostWhileAPNsIsDown(t *testing.T) {
+func TestAcknowledgedMeansSafeWhileAPNsIsDown(t *testing.T) {
 	t.Parallel()
 	s := newWakeScene(t, "")
 	s.sim("apns").call(http.StatusOK, "POST", "/_sim/fail", object{"match": "", "action": "answer", "status": 503, "reason": "ServiceUnavailable", "times": 0})
