@@ -67,7 +67,7 @@ func bareWake(ctx context.Context, t task, lines *bufio.Scanner, answers *json.E
 	}
 }
 
-// bareHandler pushes to one device, whoever is asked about.
+// bareHandler pushes to one device, whoever is asked about, unless it is told a sign of life.
 type bareHandler struct {
 	client *http.Client
 	origin string
@@ -85,13 +85,16 @@ func newBareHandler(ready sim.Ready) (*bareHandler, error) {
 }
 
 func (h *bareHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if _, err := io.ReadAll(r.Body); err != nil {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
 		http.Error(w, "", http.StatusBadRequest)
 		return
 	}
-	if err := h.push(r.Context()); err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
+	if !bytes.Contains(body, []byte("StatusEvent")) {
+		if err := h.push(r.Context()); err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
 	}
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(bareReply)))

@@ -13,7 +13,7 @@ import (
 //	load ──TLS, HTTP/1.1──► sender (an App)  ──HTTP/2──► simulator
 //	     ──the same───────► a bare handler   ──HTTP/2──► the same simulator
 //
-// The bare handler reads the body and pushes; it looks at nothing and remembers nothing.
+// The bare handler reads the body and pushes, unless it is a sign of life; it remembers nothing.
 const wake = "wake"
 
 // wakeCase is one way in which mail servers behave.
@@ -97,7 +97,7 @@ func (b *bench) wakeRun(ctx context.Context, p *place, c wakeCase, n, latency in
 		return r, err
 	}
 	defer load.end()
-	if err := b.wakeEngine(ctx, p, load, c, n, &r); err != nil || c.events == 0 || c.beat {
+	if err := b.wakeEngine(ctx, p, load, c, n, &r); err != nil || c.events == 0 {
 		return r, err
 	}
 	if err := b.setLatency(ctx, latency); err != nil {

@@ -29,7 +29,8 @@ type Waker struct {
 	learned  learned
 	writing  sync.Mutex
 	count    *counts
-	cleared  atomic.Int64 // when the watchdog last cleared away what is old
+	clearing atomic.Int64 // how far forgetUnbound has come
+	cleared  atomic.Int64 // when it last came to the end
 	held     atomic.Int64
 	inFlight atomic.Int64
 

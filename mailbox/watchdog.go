@@ -287,18 +287,21 @@ func (w *Waker) clear(ctx context.Context) error {
 			w.count.one(app, whatExpired)
 		}
 	}
+	return w.forgetUnbound(ctx, now)
+}
+
+// forgetUnbound looks at one page of subscriptions each time, and rests when it has seen all: a million of them at once
+// would be a second in which others wait.
+func (w *Waker) forgetUnbound(ctx context.Context, now time.Time) error {
 	if now.UnixNano()-w.cleared.Load() < int64(unboundEvery) {
 		return nil
 	}
-	for after := int64(0); ; {
-		next, err := w.store.ForgetUnbound(ctx, now.Add(-unboundTime), after, unboundMany)
-		if err != nil {
-			return fmt.Errorf("forgetting old subscriptions: %w", err)
-		}
-		if after = next; next == 0 {
-			break
-		}
+	next, err := w.store.ForgetUnbound(ctx, now.Add(-unboundTime), w.clearing.Load(), unboundMany)
+	if err != nil {
+		return fmt.Errorf("forgetting old subscriptions: %w", err)
 	}
-	w.cleared.Store(now.UnixNano())
+	if w.clearing.Store(next); next == 0 {
+		w.cleared.Store(now.UnixNano())
+	}
 	return nil
 }
