@@ -54,7 +54,7 @@ type cli struct {
 	Log logging `embed:"" prefix:"log-" group:"Logging"`
 }
 
-const description = `Notifications for fleets of mobile devices, by push and e-mail.
+const description = `Notifications for fleets of mobile devices, by push, e-mail and SMS.
 
 Look at it, with nothing set up and nothing really sent:
 

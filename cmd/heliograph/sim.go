@@ -26,7 +26,7 @@ type simCmd struct {
 func (simCmd) Help() string {
 	return `The simulators speak the real protocols on free ports of loopback. Point providers and servers of heliograph serve at them, with the credentials and the certificate authority (ca_file) of the ready file.
 
-GET /_sim/history of each shows what was received, GET /_sim/magic the addresses that always fail, POST /_sim/fail makes others fail, POST /_sim/reset forgets. For mail all of that is at the inbox's address, which is also a page to look at.
+GET /_sim/history of each shows what was received, GET /_sim/magic the addresses that always fail, POST /_sim/fail makes others fail, POST /_sim/reset forgets. For mail all of that is at the inbox's address, which is also a page to look at. POST /oauth2/v2.0/token there gives access tokens for XOAUTH2.
 
 exchange is a mail server that posts notifications: mail apps ask it at /EWS/Exchange.asmx, and POST /_sim/mail {"mailbox", "count"} brings new mail. With it and smtp, POST /_sim/phones at the inbox adds a phone with a mail app, which registers at a registration service and subscribes at the mail server.
 

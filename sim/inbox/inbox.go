@@ -115,6 +115,7 @@ func (s *Server) handler() (http.Handler, error) {
 	mux.HandleFunc("GET /events", s.serveEvents)
 	if s.options.Mail != nil {
 		mux.Handle("/_sim/", s.options.Mail.Plane().Handler())
+		mux.Handle(smtp.TokenPath, smtp.TokenEndpoint())
 	}
 	return control.LocalOnly(strict(mux)), nil
 }

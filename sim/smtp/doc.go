@@ -1,7 +1,8 @@
-// Package smtp simulates a mail submission server: EHLO, STARTTLS, AUTH PLAIN and LOGIN, PIPELINING, 8BITMIME,
-// SMTPUTF8, SIZE and ENHANCEDSTATUSCODES (RFC 5321, 3207, 4954, 2920, 6152, 6531, 1870, 2034).
+// Package smtp simulates a mail submission server: EHLO, STARTTLS, AUTH PLAIN, LOGIN and XOAUTH2, PIPELINING, 8BITMIME,
+// SMTPUTF8, SIZE and ENHANCEDSTATUSCODES (RFC 5321, 3207, 4954, 2920, 6152, 6531, 1870, 2034), and the token endpoint
+// at which clients of XOAUTH2 get their access tokens.
 //
-// It accepts every well-formed address, user name and password, and is strict where lax servers hide mistakes: lines of
+// It accepts every well-formed address, user name, password and token, and is strict where lax servers hide mistakes: lines of
 // a message must end in CRLF, parameters must have been announced, and what follows STARTTLS in clear text is refused.
 //
 // A rule names the stage at which it acts:

@@ -6,7 +6,7 @@ import (
 	"heliograph/sim/control"
 )
 
-// magicAddresses fail by their local part, up to a plus sign, in any domain; two of them are user names. Nobody's real
+// magicAddresses fail by their local part, up to a plus sign, in any domain; some are user names. Nobody's real
 // address begins with "sim-" followed by one of these words.
 var magicAddresses = []control.Magic{
 	magic("sim-bounce", stageRcpt, control.Rule{Status: 550, Reason: "5.1.1 no such mailbox"}, "550 5.1.1: the mailbox does not exist"),
@@ -25,6 +25,7 @@ var magicAddresses = []control.Magic{
 	magic("sim-slow", stageEnd, control.Rule{DelayMS: 3000}, "accepts the message after 3 seconds"),
 	magic("sim-wrong-password", stageAuth, control.Rule{Status: 535, Reason: "5.7.8 user name or password is wrong"}, "535 5.7.8: as the user name"),
 	magic("sim-auth-later", stageAuth, control.Rule{Status: 454, Reason: "4.7.0 the directory does not answer"}, "454 4.7.0: as the user name"),
+	magic("sim-wrong-token", stageAuth, control.Rule{Status: 334, Reason: challenge}, "334 with the reason in JSON, then 535 5.7.8: as the user name"),
 }
 
 func magic(word, stage string, rule control.Rule, does string) control.Magic {

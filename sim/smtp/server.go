@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 
 	"heliograph/sim/authority"
@@ -49,6 +50,8 @@ type Options struct {
 
 	// Password checks a password; nil = every one is right.
 	Password func(user, password string) bool
+	// Token checks an access token; nil = every one is right that does not begin with "sim-expired-".
+	Token func(user, token string) bool
 
 	HistorySize int          // 0 = control.DefaultHistory
 	Logger      *slog.Logger // nil = silent
@@ -110,6 +113,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Password == nil {
 		o.Password = func(string, string) bool { return true }
+	}
+	if o.Token == nil {
+		o.Token = func(_, token string) bool { return !strings.HasPrefix(token, expiredPrefix) }
 	}
 	return o
 }
@@ -192,14 +198,14 @@ func (s *Server) After(seq int64, limit int) (items []Item, generation, count, l
 	return items, span.Generation, span.Count, span.Last
 }
 
-// Magic lists the addresses and user names that always fail.
-func (s *Server) Magic() []control.Magic { return magicAddresses }
+// Magic lists the addresses, user names and clients that always fail.
+func (s *Server) Magic() []control.Magic { return slices.Concat(magicAddresses, magicTokens) }
 
 // Plane is the control interface. SMTP has no HTTP of its own: whoever shows the inbox serves it.
 func (s *Server) Plane() control.Plane {
 	return control.Plane{
 		Rules: &s.rules,
-		Magic: magicAddresses,
+		Magic: s.Magic(),
 		History: func(q control.Query) control.Page {
 			return control.PageOf(s.history.Read(q), decode)
 		},

@@ -14,7 +14,7 @@ func (d *dialogue) ehlo(name string) error {
 		return d.say(reply{501, "5.5.4 EHLO needs one name"})
 	}
 	lines := []string{d.server.options.Hostname + " greets you", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES",
-		fmt.Sprintf("SIZE %d", d.server.options.MaxSize), "AUTH PLAIN LOGIN"}
+		fmt.Sprintf("SIZE %d", d.server.options.MaxSize), "AUTH PLAIN LOGIN XOAUTH2"}
 	if !d.secure && !d.server.options.NoSTARTTLS {
 		lines = append(lines, "STARTTLS")
 	}
@@ -63,26 +63,33 @@ func (d *dialogue) startTLS(argument string) error {
 	}, d.raw.RemoteAddr().String())
 }
 
-// auth knows PLAIN (RFC 4616) and LOGIN.
+// mechanisms are the ways to sign in. Each is given what the client said with AUTH; a reply with a code ends it.
+var mechanisms = map[string]func(d *dialogue, initial string) (proof, reply, error){
+	"PLAIN":   (*dialogue).authPlain,
+	"LOGIN":   (*dialogue).authLogin,
+	"XOAUTH2": (*dialogue).authToken,
+}
+
+// proof is what a client showed of itself.
+type proof struct {
+	user      string
+	good      bool
+	otherwise reply // when it is not good
+}
+
+// auth signs in (RFC 4954).
 func (d *dialogue) auth(argument string) error {
-	mechanism, initial, _ := strings.Cut(argument, " ")
+	name, initial, _ := strings.Cut(argument, " ")
+	mechanism, known := mechanisms[strings.ToUpper(name)]
 	switch {
 	case d.helo == "":
 		return d.say(reply{503, "5.5.1 EHLO first"})
 	case d.user != "" || d.mail != nil:
 		return d.say(reply{503, "5.5.1 not now"})
+	case !known:
+		return d.say(reply{504, "5.5.4 the mechanism is not known"})
 	}
-	var user, password string
-	var refused reply
-	var err error
-	switch strings.ToUpper(mechanism) {
-	case "PLAIN":
-		user, password, refused, err = d.authPlain(initial)
-	case "LOGIN":
-		user, password, refused, err = d.authLogin(initial)
-	default:
-		refused = reply{504, "5.5.4 the mechanism is not known"}
-	}
+	shown, refused, err := mechanism(d, initial)
 	switch {
 	case err != nil:
 		return err
@@ -90,36 +97,48 @@ func (d *dialogue) auth(argument string) error {
 		return d.say(refused)
 	}
 	ordinary := reply{235, "2.7.0 welcome"}
-	if user == "" || !d.server.options.Password(user, password) {
-		ordinary = reply{535, "5.7.8 user name or password is wrong"}
+	if shown.user == "" || !shown.good {
+		ordinary = shown.otherwise
 	}
 	return d.answer(stageAuth, ordinary, func(r reply) error {
-		if r.good() {
-			d.user = user
+		switch {
+		case r.code == 334:
+			return d.afterChallenge()
+		case r.good():
+			d.user = shown.user
 		}
 		return nil
-	}, user)
+	}, shown.user)
 }
 
-func (d *dialogue) authPlain(initial string) (user, password string, refused reply, err error) {
+// byPassword is the proof of those who show one.
+func (d *dialogue) byPassword(user, password string) proof {
+	return proof{user: user, good: d.server.options.Password(user, password), otherwise: reply{535, "5.7.8 user name or password is wrong"}}
+}
+
+// authPlain is RFC 4616.
+func (d *dialogue) authPlain(initial string) (proof, reply, error) {
 	text, refused, err := d.response(initial, "")
 	if err != nil || refused.code != 0 {
-		return "", "", refused, err
+		return proof{}, refused, err
 	}
 	parts := strings.Split(text, "\x00") // authorization identity, user, password
 	if len(parts) != 3 {
-		return "", "", reply{501, "5.5.2 PLAIN needs three parts"}, nil
+		return proof{}, reply{501, "5.5.2 PLAIN needs three parts"}, nil
 	}
-	return parts[1], parts[2], reply{}, nil
+	return d.byPassword(parts[1], parts[2]), reply{}, nil
 }
 
-func (d *dialogue) authLogin(initial string) (user, password string, refused reply, err error) {
-	user, refused, err = d.response(initial, "Username:")
+func (d *dialogue) authLogin(initial string) (proof, reply, error) {
+	user, refused, err := d.response(initial, "Username:")
 	if err != nil || refused.code != 0 {
-		return "", "", refused, err
+		return proof{}, refused, err
 	}
-	password, refused, err = d.response("", "Password:")
-	return user, password, refused, err
+	password, refused, err := d.response("", "Password:")
+	if err != nil || refused.code != 0 {
+		return proof{}, refused, err
+	}
+	return d.byPassword(user, password), reply{}, nil
 }
 
 // response decodes what a client says to a challenge. initial is what it said without waiting; "=" stands for nothing.

@@ -5,11 +5,15 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	stdsmtp "net/smtp"
 	"net/textproto"
+	"net/url"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,7 +103,7 @@ const hello = `
 	250-SMTPUTF8
 	250-ENHANCEDSTATUSCODES
 	250-SIZE 26214400
-	250-AUTH PLAIN LOGIN
+	250-AUTH PLAIN LOGIN XOAUTH2
 	250 STARTTLS
 `
 
@@ -186,7 +190,25 @@ func TestDialogues(t *testing.T) {
 			C: cA==
 			235 *`},
 		{name: "magic users", script: hello + "C: AUTH PLAIN " + plainAuth("sim-wrong-password") + "\n535 *\nC: AUTH PLAIN " + plainAuth("sim-auth-later") + "\n454 *"},
-		{name: "STARTTLS is not offered", options: Options{NoSTARTTLS: true}, script: "220 *\nC: EHLO me\n250-*\n250-*\n250-*\n250-*\n250-*\n250-*\n250 AUTH PLAIN LOGIN\nC: STARTTLS\n502 *"},
+		{name: "access tokens", options: Options{Token: func(u, t string) bool { return u == "u" && t == "good" }}, script: hello + `
+			C: AUTH XOAUTH2 AA==
+			501 5.5.2 *
+			C: AUTH XOAUTH2 ` + bearerAuth("u", "") + `
+			501 5.5.2 *
+			C: AUTH XOAUTH2
+			334 *
+			C: *
+			501 5.7.0 *
+			C: AUTH XOAUTH2 ` + bearerAuth("u", "bad") + `
+			334 ` + challenge + `
+			C: \r
+			535 5.7.8 *
+			C: AUTH XOAUTH2
+			334 *
+			C: ` + bearerAuth("u", "good") + `
+			235 *`},
+		{name: "magic tokens", script: hello + "C: AUTH XOAUTH2 " + bearerAuth("u", "sim-expired-1") + "\n334 *\nC: *\n535 *\nC: AUTH XOAUTH2 " + bearerAuth("sim-wrong-token", "t") + "\n334 " + challenge + "\nC: *\n535 *\nC: AUTH XOAUTH2 " + bearerAuth("sim-auth-later", "t") + "\n454 *\nC: AUTH XOAUTH2 " + bearerAuth("u", "any") + "\n235 *"},
+		{name: "STARTTLS is not offered", options: Options{NoSTARTTLS: true}, script: "220 *\nC: EHLO me\n250-*\n250-*\n250-*\n250-*\n250-*\n250-*\n250 AUTH PLAIN LOGIN XOAUTH2\nC: STARTTLS\n502 *"},
 		{name: "STARTTLS injection", script: hello + "C: STARTTLS\\r\\nNOOP\n554 *\nEOF"},
 		{name: "STARTTLS parameter", script: hello + "C: STARTTLS now\n501 *"},
 		{name: "endless line", script: "220 *\nC: NOOP " + strings.Repeat("x", maxLine) + "\n500 5.5.2 *"},
@@ -197,6 +219,37 @@ func TestDialogues(t *testing.T) {
 
 func plainAuth(user string) string {
 	return base64.StdEncoding.EncodeToString([]byte("\x00" + user + "\x00secret"))
+}
+
+func bearerAuth(user, token string) string {
+	return base64.StdEncoding.EncodeToString([]byte("user=" + user + "\x01auth=Bearer " + token + "\x01\x01"))
+}
+
+// TestTokenEndpoint: what it gives is what the mail server takes.
+func TestTokenEndpoint(t *testing.T) {
+	ask := func(form url.Values) (status int, answer map[string]any) {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, TokenPath, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		TokenEndpoint().ServeHTTP(w, r)
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+			t.Fatal(err)
+		}
+		return w.Code, answer
+	}
+	for _, c := range []struct{ grant, id, secret, want string }{
+		{"client_credentials", "app", "any", accessPrefix},
+		{"client_credentials", expiredClient, "any", expiredPrefix},
+		{"client_credentials", "app", wrongSecret, "invalid_client"},
+		{"client_credentials", "app", "", "invalid_client"},
+		{"password", "app", "any", "unsupported_grant_type"},
+	} {
+		status, answer := ask(url.Values{"grant_type": {c.grant}, "client_id": {c.id}, "client_secret": {c.secret}})
+		token, given := answer["access_token"].(string)
+		if given != (status == http.StatusOK) || given && !strings.HasPrefix(token, c.want) || !given && answer["error"] != c.want {
+			t.Errorf("%+v: %d %v", c, status, answer)
+		}
+	}
 }
 
 func TestHistoryDecodes(t *testing.T) {
