@@ -129,6 +129,21 @@ func prepared(ctx context.Context, db *sql.DB, known *sync.Map, text string) (*s
 	return made, nil
 }
 
+// ask reads by a statement that stays prepared, without a transaction around it. It is not interrupted: each ctx that can
+// end costs a goroutine, and what is asked so is asked of an index.
+func (e *sqliteEngine) ask(ctx context.Context, text string, args ...any) (Rows, error) {
+	ctx = context.WithoutCancel(ctx)
+	statement, err := prepared(ctx, e.readers, &e.reads, text)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := statement.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	return sqliteRows{rows}, nil
+}
+
 func (e *sqliteEngine) close() {
 	e.readers.Close()
 	e.writer.Close()

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"heliograph/courier"
@@ -41,7 +43,7 @@ const targetTables = `registrations r LEFT JOIN pending_wakes p ON p.registratio
 // Targets finds registrations by the hashes of their capabilities, with their tokens.
 func (s *Store) Targets(ctx context.Context, hashes [][32]byte) (list []mailbox.Target, err error) {
 	if e, ok := s.engine.(*sqliteEngine); ok {
-		return s.targetsOneByOne(ctx, e, hashes)
+		return s.targetsTogether(ctx, e, hashes)
 	}
 	rows := make([][]any, len(hashes))
 	for i := range hashes {
@@ -58,25 +60,41 @@ func (s *Store) Targets(ctx context.Context, hashes [][32]byte) (list []mailbox.
 	return list, err
 }
 
-// targetsOneByOne asks SQLite, which is in this process, by a statement that stays prepared: each is for itself, so they
-// need no transaction.
-func (s *Store) targetsOneByOne(ctx context.Context, e *sqliteEngine, hashes [][32]byte) ([]mailbox.Target, error) {
-	ask, err := prepared(ctx, e.readers, &e.reads, `SELECT `+targetColumns+` FROM `+targetTables+` WHERE r.capability_hash = $1`)
-	if err != nil {
-		return nil, err
-	}
+// targetsTogether asks SQLite, which is in this process, by statements that stay prepared. For so small a question most
+// goes into putting it, so each asks for several; whom it has no more of, it asks for the last one again.
+func (s *Store) targetsTogether(ctx context.Context, e *sqliteEngine, hashes [][32]byte) ([]mailbox.Target, error) {
 	list := make([]mailbox.Target, 0, len(hashes))
-	for i := range hashes {
-		t, err := s.scanTarget(oneRow{ask.QueryRowContext(ctx, hashes[i][:])})
-		switch {
-		case errors.Is(err, ErrNoRows):
-		case err != nil:
-			return nil, err
-		default:
-			list = append(list, t)
+	for len(hashes) > 0 {
+		n := min(len(hashes), targetsAsked)
+		args := make([]any, 0, targetsAsked)
+		for i := range targetsAsked {
+			args = append(args, hashes[min(i, n-1)][:])
 		}
+		if n == 1 {
+			args = args[:1]
+		}
+		rows, err := e.ask(ctx, targetQueries[len(args)], args...)
+		found, err := all(rows, err, s.scanTarget)
+		if err != nil {
+			return nil, err
+		}
+		list, hashes = append(list, found...), hashes[n:]
 	}
 	return list, nil
+}
+
+// targetsAsked is for how many one statement asks.
+const targetsAsked = 16
+
+// targetQueries are the statements by how many they ask for.
+var targetQueries = map[int]string{1: targetQuery(1), targetsAsked: targetQuery(targetsAsked)}
+
+func targetQuery(n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = "$" + strconv.Itoa(i+1)
+	}
+	return `SELECT ` + targetColumns + ` FROM ` + targetTables + ` WHERE r.capability_hash IN (` + strings.Join(names, `, `) + `)`
 }
 
 func (s *Store) readTargets(ctx context.Context, tx Tx, where string, arg any) ([]mailbox.Target, error) {
