@@ -6,11 +6,9 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base32"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"heliograph/sim/authority"
 )
@@ -41,28 +39,10 @@ func NewCredentials() (Credentials, error) {
 
 // OpenCredentials reads those kept in dir and makes them when there are none; dir == "" makes fresh ones.
 func OpenCredentials(dir string) (Credentials, error) {
-	if dir == "" {
-		return NewCredentials()
-	}
-	path := filepath.Join(dir, "apns.json")
-	text, err := authority.Keep(path, func() ([]byte, error) {
-		fresh, err := NewCredentials()
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(fresh)
+	return authority.KeepJSON(authority.In(dir, "apns.json"), NewCredentials, func(c Credentials) error {
+		_, err := c.publicKey()
+		return err
 	})
-	if err != nil {
-		return Credentials{}, err
-	}
-	var c Credentials
-	if json.Unmarshal(text, &c) != nil {
-		return Credentials{}, fmt.Errorf("reading %s: not the APNs credentials that were kept there", path)
-	}
-	if _, err := c.publicKey(); err != nil {
-		return Credentials{}, fmt.Errorf("reading %s: %w", path, err)
-	}
-	return c, nil
 }
 
 // publicKey is the half of the key that Apple keeps.

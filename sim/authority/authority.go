@@ -14,6 +14,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -150,6 +151,39 @@ func Keep(path string, fresh func() ([]byte, error)) ([]byte, error) {
 		return nil, fmt.Errorf("keeping the simulators' state: %w", err)
 	}
 	return text, nil
+}
+
+// KeepJSON is Keep of a value, which is read back as JSON and must then pass check. path == "" makes a fresh one that
+// nobody keeps.
+func KeepJSON[T any](path string, fresh func() (T, error), check func(T) error) (value T, err error) {
+	if path == "" {
+		return fresh()
+	}
+	text, err := Keep(path, func() ([]byte, error) {
+		made, err := fresh()
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(made)
+	})
+	if err != nil {
+		return value, err
+	}
+	if json.Unmarshal(text, &value) != nil {
+		return value, fmt.Errorf("reading %s: it is not what was kept there", path)
+	}
+	if err := check(value); err != nil {
+		return value, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return value, nil
+}
+
+// In is the path of a file in dir; "" when there is no directory.
+func In(dir, name string) string {
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, name)
 }
 
 // private is certificate and key as one PEM text, for the state directory only.

@@ -51,8 +51,12 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// witness is what Go code asks of the simulator: Fail, Reset, Count, Changed, History and After.
+type witness = control.Witness[record, Item]
+
 // Server is a running simulator.
 type Server struct {
+	witness
 	listener  *control.Server
 	authority *authority.Authority
 	servers   []string
@@ -88,6 +92,7 @@ func Start(o Options) (*Server, error) {
 		client: newClient(roots, o.Connections), hands: make(chan struct{}, o.Connections), clock: newClock(o.Scale),
 		mailboxes: map[string]*mailbox{}, aliases: map[string]*mailbox{}, subs: map[string]*subscription{},
 	}
+	s.witness = control.NewWitness(s.history, &s.rules, decode)
 	s.rules.Normalize = normalize
 	s.timeout.Store(int64(o.Timeout))
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -149,31 +154,6 @@ func (s *Server) pause(d time.Duration) bool {
 	}
 }
 
-// Fail puts a rule in force. Unlike over HTTP, Times 0 here means for ever.
-func (s *Server) Fail(rule control.Rule) error { return s.rules.Add(rule) }
-
-// Reset forgets the history and all rules. Mailboxes and subscriptions stay.
-func (s *Server) Reset() {
-	s.history.Clear()
-	s.rules.Clear()
-}
-
-// Count is the number of exchanges since the last Reset.
-func (s *Server) Count() int64 { return s.history.Count() }
-
-// Changed returns a channel that is closed when the history changes.
-func (s *Server) Changed() <-chan struct{} { return s.history.Changed() }
-
-// History returns what is remembered, newest last.
-func (s *Server) History() []Item {
-	span := s.history.Newest(control.DefaultHistory)
-	items := make([]Item, len(span.Entries))
-	for i, entry := range span.Entries {
-		items[i] = decode(entry)
-	}
-	return items
-}
-
 // Magic lists nothing: every mailbox works, and failures are asked for.
 func (s *Server) Magic() []control.Magic { return []control.Magic{} }
 
@@ -188,14 +168,7 @@ func normalize(rule *control.Rule) error {
 }
 
 func (s *Server) handler() http.Handler {
-	plane := control.Plane{
-		Rules: &s.rules,
-		Magic: s.Magic(),
-		History: func(q control.Query) control.Page {
-			return control.PageOf(s.history.Read(q), decode)
-		},
-		Reset: s.Reset,
-	}.Handler()
+	plane := s.Controls(s.Magic(), s.Reset).Handler()
 	mux := http.NewServeMux()
 	mux.Handle("/_sim/", plane)
 	for path, handle := range map[string]http.HandlerFunc{

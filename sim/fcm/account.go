@@ -9,7 +9,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"heliograph/sim/authority"
 )
@@ -45,28 +44,10 @@ func NewAccount() (Account, error) {
 
 // OpenAccount reads the one kept in dir and makes it when there is none; dir == "" makes a fresh one.
 func OpenAccount(dir string) (Account, error) {
-	if dir == "" {
-		return NewAccount()
-	}
-	path := filepath.Join(dir, "fcm.json")
-	text, err := authority.Keep(path, func() ([]byte, error) {
-		fresh, err := NewAccount()
-		if err != nil {
-			return nil, err
-		}
-		return json.Marshal(fresh)
+	return authority.KeepJSON(authority.In(dir, "fcm.json"), NewAccount, func(a Account) error {
+		_, err := a.key()
+		return err
 	})
-	if err != nil {
-		return Account{}, err
-	}
-	var a Account
-	if json.Unmarshal(text, &a) != nil {
-		return Account{}, fmt.Errorf("reading %s: not the service account that was kept there", path)
-	}
-	if _, err := a.key(); err != nil {
-		return Account{}, fmt.Errorf("reading %s: %w", path, err)
-	}
-	return a, nil
 }
 
 // File is the JSON text that Google offers for download; endpoint is the URL that exchanges assertions.

@@ -17,6 +17,7 @@ var magicTokens = []control.Magic{
 	magic("sender-mismatch", control.Rule{Status: http.StatusForbidden, Reason: "SENDER_ID_MISMATCH"}, "403 SENDER_ID_MISMATCH: the token of another project"),
 	magic("third-party", control.Rule{Status: http.StatusUnauthorized, Reason: "THIRD_PARTY_AUTH_ERROR"}, "401 THIRD_PARTY_AUTH_ERROR: Firebase's credential for APNs or web push is wrong"),
 	magic("unauthenticated", control.Rule{Status: http.StatusUnauthorized, Reason: "UNAUTHENTICATED"}, "401 UNAUTHENTICATED, every time"),
+	magic("forbidden", control.Rule{Status: http.StatusForbidden, Reason: "PERMISSION_DENIED"}, "403 PERMISSION_DENIED: the service account may not send"),
 	magic("quota", control.Rule{Status: http.StatusTooManyRequests, Reason: "QUOTA_EXCEEDED", Headers: map[string]string{"Retry-After": "60"}}, "429 QUOTA_EXCEEDED, Retry-After 60"),
 	magic("unavailable", control.Rule{Status: http.StatusServiceUnavailable, Reason: "UNAVAILABLE", Headers: map[string]string{"Retry-After": "30"}}, "503 UNAVAILABLE, Retry-After 30"),
 	magic("internal", control.Rule{Status: http.StatusInternalServerError, Reason: "INTERNAL"}, "500 INTERNAL"),
@@ -25,6 +26,8 @@ var magicTokens = []control.Magic{
 	magic("lose", control.Rule{Action: control.Lose}, "accepts, then closes the connection without an answer"),
 	magic("goaway", control.Rule{Action: control.GoAway}, "accepts, then sends GOAWAY"),
 	magic("slow", control.Rule{DelayMS: 3000}, "accepts after 3 seconds"),
+	magic("reset", control.Rule{Action: control.Reset}, "tears the connection down"),
+	magic("garbage", control.Rule{Action: control.Garbage, Body: "220 mail.example.com ESMTP\r\n"}, "answers with bytes that are not HTTP"),
 }
 
 func magic(word string, rule control.Rule, does string) control.Magic {

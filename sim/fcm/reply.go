@@ -107,7 +107,7 @@ func fromRule(rule control.Rule) control.Reply {
 	if f.code == "" {
 		f.code = usualCode[f.status]
 	}
-	if f.status == http.StatusUnauthorized && f.code == "UNAUTHENTICATED" {
+	if (f.status == http.StatusUnauthorized || f.status == http.StatusForbidden) && f.code == canonical[f.status] {
 		f.code = "" // the platform refuses before FCM sees the request
 	}
 	if rule.Detail == "BadRequest" {

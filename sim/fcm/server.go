@@ -28,8 +28,12 @@ type Options struct {
 	Logger      *slog.Logger         // nil = silent
 }
 
+// witness is what Go code asks of the simulator: Fail, Reset, Count, Changed, History and After.
+type witness = control.Witness[record, Item]
+
 // Server is a running simulator.
 type Server struct {
+	witness
 	listener  *control.Server
 	authority *authority.Authority
 	office    *office
@@ -55,6 +59,7 @@ func Start(o Options) (*Server, error) {
 		o.Now = time.Now
 	}
 	s := &Server{authority: o.Authority, history: control.NewHistory[record](o.HistorySize)}
+	s.witness = control.NewWitness(s.history, &s.rules, decode)
 	s.rules.Normalize = onlyTokenStage
 	s.numbers.Store(o.Now().UnixMicro())
 	if s.office, err = newOffice(o.Account, o.Now); err != nil {
@@ -88,31 +93,6 @@ func (s *Server) ServiceAccount() string { return s.office.account.File(s.tokenU
 
 func (s *Server) tokenURL() string { return s.URL() + tokenPath }
 
-// Fail puts a rule in force. Unlike over HTTP, Times 0 here means for ever.
-func (s *Server) Fail(rule control.Rule) error { return s.rules.Add(rule) }
-
-// Reset forgets the history and all rules.
-func (s *Server) Reset() {
-	s.history.Clear()
-	s.rules.Clear()
-}
-
-// Count is the number of messages read since the last Reset.
-func (s *Server) Count() int64 { return s.history.Count() }
-
-// Changed returns a channel that is closed when the history changes.
-func (s *Server) Changed() <-chan struct{} { return s.history.Changed() }
-
-// History returns what is remembered, newest last.
-func (s *Server) History() []Item {
-	span := s.history.Newest(control.DefaultHistory)
-	items := make([]Item, len(span.Entries))
-	for i, entry := range span.Entries {
-		items[i] = decode(entry)
-	}
-	return items
-}
-
 // Pushes implements phone.Source.
 func (s *Server) Pushes(after int64, limit int) phone.Batch {
 	return phone.BatchOf(s.history.After(after, limit), display)
@@ -125,14 +105,7 @@ func (s *Server) Magic() []control.Magic { return magicTokens }
 func (s *Server) Stop(ctx context.Context) error { return s.listener.Stop(ctx) }
 
 func (s *Server) handler() http.Handler {
-	plane := control.Plane{
-		Rules: &s.rules,
-		Magic: magicTokens,
-		History: func(q control.Query) control.Page {
-			return control.PageOf(s.history.Read(q), decode)
-		},
-		Reset: s.Reset,
-	}.Handler()
+	plane := s.Controls(magicTokens, s.Reset).Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/_sim/"):

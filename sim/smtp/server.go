@@ -57,8 +57,12 @@ type Options struct {
 	Logger      *slog.Logger // nil = silent
 }
 
+// witness is what Go code asks of the simulator: Fail, Reset, Count, Changed, History and After.
+type witness = control.Witness[record, Item]
+
 // Server is a running simulator.
 type Server struct {
+	witness
 	options   Options
 	logger    *slog.Logger
 	authority *authority.Authority
@@ -94,6 +98,7 @@ func Start(o Options) (*Server, error) {
 		history:  control.NewHistory[record](o.HistorySize),
 		stopping: make(chan struct{}), conns: map[net.Conn]bool{},
 	}
+	s.witness = control.NewWitness(s.history, &s.rules, decode)
 	s.rules.Normalize = knownStage
 	if err := s.listen(); err != nil {
 		return nil, errors.Join(err, s.Stop(context.Background()))
@@ -164,53 +169,12 @@ func (s *Server) TLSAddr() string {
 // CA is a pool that trusts the simulator.
 func (s *Server) CA() *x509.CertPool { return s.authority.Pool() }
 
-// Fail puts a rule in force. Unlike over HTTP, Times 0 here means for ever.
-func (s *Server) Fail(rule control.Rule) error { return s.rules.Add(rule) }
-
-// Reset forgets the history and all rules.
-func (s *Server) Reset() {
-	s.history.Clear()
-	s.rules.Clear()
-}
-
-// Count is the number of messages read since the last Reset.
-func (s *Server) Count() int64 { return s.history.Count() }
-
-// Changed returns a channel that is closed when the history changes.
-func (s *Server) Changed() <-chan struct{} { return s.history.Changed() }
-
-// History returns what is remembered, newest last.
-func (s *Server) History() []Item {
-	span := s.history.Newest(control.DefaultHistory)
-	items := make([]Item, len(span.Entries))
-	for i, entry := range span.Entries {
-		items[i] = decode(entry)
-	}
-	return items
-}
-
-// After returns the first limit messages after the one with this sequence number, for those who follow the history.
-func (s *Server) After(seq int64, limit int) (items []Item, generation, count, last int64) {
-	span := s.history.After(seq, limit)
-	for _, entry := range span.Entries {
-		items = append(items, decode(entry))
-	}
-	return items, span.Generation, span.Count, span.Last
-}
-
 // Magic lists the addresses, user names and clients that always fail.
 func (s *Server) Magic() []control.Magic { return slices.Concat(magicAddresses, magicTokens) }
 
 // Plane is the control interface. SMTP has no HTTP of its own: whoever shows the inbox serves it.
 func (s *Server) Plane() control.Plane {
-	return control.Plane{
-		Rules: &s.rules,
-		Magic: s.Magic(),
-		History: func(q control.Query) control.Page {
-			return control.PageOf(s.history.Read(q), decode)
-		},
-		Reset: s.Reset,
-	}
+	return s.Controls(s.Magic(), s.Reset)
 }
 
 // Stop closes the listeners and all connections, and waits for the dialogues to end. A second Stop does nothing.

@@ -4,9 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"path/filepath"
+	"errors"
 
 	"heliograph/sim/authority"
 )
@@ -30,17 +28,11 @@ func NewCredentials() Credentials {
 
 // OpenCredentials reads the account kept in dir and makes it when there is none; dir == "" makes a fresh one.
 func OpenCredentials(dir string) (Credentials, error) {
-	if dir == "" {
-		return NewCredentials(), nil
-	}
-	path := filepath.Join(dir, "vonage.json")
-	text, err := authority.Keep(path, func() ([]byte, error) { return json.Marshal(NewCredentials()) })
-	if err != nil {
-		return Credentials{}, err
-	}
-	var c Credentials
-	if json.Unmarshal(text, &c) != nil || c.Key == "" || c.Secret == "" || c.SignatureSecret == "" {
-		return Credentials{}, fmt.Errorf("reading %s: not the account that was kept there", path)
-	}
-	return c, nil
+	fresh := func() (Credentials, error) { return NewCredentials(), nil }
+	return authority.KeepJSON(authority.In(dir, "vonage.json"), fresh, func(c Credentials) error {
+		if c.Key == "" || c.Secret == "" || c.SignatureSecret == "" {
+			return errors.New("the account is not whole")
+		}
+		return nil
+	})
 }

@@ -32,8 +32,12 @@ type Options struct {
 	Logger      *slog.Logger         // nil = silent
 }
 
+// witness is what Go code asks of the simulator: Fail, Reset, Count, Changed, History and After.
+type witness = control.Witness[record, Item]
+
 // Server is a running simulator.
 type Server struct {
+	witness
 	listener    *control.Server
 	scheme      string
 	authority   *authority.Authority
@@ -51,6 +55,7 @@ func Start(o Options) (*Server, error) {
 		o.Credentials = NewCredentials()
 	}
 	s := &Server{authority: o.Authority, credentials: o.Credentials, history: control.NewHistory[record](o.HistorySize)}
+	s.witness = control.NewWitness(s.history, &s.rules, decode)
 	s.rules.Normalize, s.rules.OwnStatuses = normalize, ownStatuses
 	if o.Rate > 0 {
 		s.limit = rate.NewLimiter(rate.Limit(o.Rate), max(1, int(o.Rate)))
@@ -103,43 +108,13 @@ func (s *Server) CA() *x509.CertPool {
 // Credentials are those of the account that may send.
 func (s *Server) Credentials() Credentials { return s.credentials }
 
-// Fail puts a rule in force. Unlike over HTTP, Times 0 here means for ever.
-func (s *Server) Fail(rule control.Rule) error { return s.rules.Add(rule) }
-
 // Plan arranges receipts.
 func (s *Server) Plan(plan Plan) error { return s.postman.add(plan) }
 
 // Reset forgets the history, all rules, all plans, and the receipts that have not been sent yet.
 func (s *Server) Reset() {
-	s.history.Clear()
-	s.rules.Clear()
+	s.witness.Reset()
 	s.postman.clear()
-}
-
-// Count is the number of messages read since the last Reset.
-func (s *Server) Count() int64 { return s.history.Count() }
-
-// Changed returns a channel that is closed when the history changes.
-func (s *Server) Changed() <-chan struct{} { return s.history.Changed() }
-
-// History returns what is remembered, newest last.
-func (s *Server) History() []Item {
-	span := s.history.Newest(control.DefaultHistory)
-	items := make([]Item, len(span.Entries))
-	for i, entry := range span.Entries {
-		items[i] = decode(entry)
-	}
-	return items
-}
-
-// After returns the first limit requests after the one with this sequence number, for those who follow the history.
-func (s *Server) After(seq int64, limit int) (items []Item, generation, count, last int64) {
-	span := s.history.After(seq, limit)
-	items = make([]Item, len(span.Entries))
-	for i, entry := range span.Entries {
-		items[i] = decode(entry)
-	}
-	return items, span.Generation, span.Count, span.Last
 }
 
 // Magic lists the numbers that do something on purpose.
@@ -153,14 +128,7 @@ func (s *Server) Stop(ctx context.Context) error {
 }
 
 func (s *Server) handler() http.Handler {
-	plane := control.Plane{
-		Rules: &s.rules,
-		Magic: magicNumbers,
-		History: func(q control.Query) control.Page {
-			return control.PageOf(s.history.Read(q), decode)
-		},
-		Reset: s.Reset,
-	}.Handler()
+	plane := s.Controls(magicNumbers, s.Reset).Handler()
 	receipts := control.LocalOnly(http.HandlerFunc(s.serveReceipts))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

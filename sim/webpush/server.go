@@ -31,8 +31,12 @@ type Options struct {
 	Logger      *slog.Logger         // nil = silent
 }
 
+// witness is what Go code asks of the simulator: Fail, Reset, Count, Changed, History and After.
+type witness = control.Witness[record, Item]
+
 // Server is a running simulator.
 type Server struct {
+	witness
 	listener  *control.Server
 	authority *authority.Authority
 	seed      Seed
@@ -58,6 +62,7 @@ func Start(o Options) (*Server, error) {
 		o.Now = time.Now
 	}
 	s := &Server{authority: o.Authority, seed: o.Seed, now: o.Now, history: control.NewHistory[record](o.HistorySize)}
+	s.witness = control.NewWitness(s.history, &s.rules, s.decode)
 	s.listener, err = control.Serve(s.handler(), o.Authority, control.ServerOptions{Addr: o.Addr, MaxConcurrentStreams: 250, Logger: control.Quiet(o.Logger)})
 	return s, err
 }
@@ -97,31 +102,6 @@ func (s *Server) Subscription(name string) Subscription {
 	return Subscription{Endpoint: s.URL() + pushPath + name, Keys: s.seed.browser(name).keys()}
 }
 
-// Fail puts a rule in force. Unlike over HTTP, Times 0 here means for ever.
-func (s *Server) Fail(rule control.Rule) error { return s.rules.Add(rule) }
-
-// Reset forgets the history and all rules.
-func (s *Server) Reset() {
-	s.history.Clear()
-	s.rules.Clear()
-}
-
-// Count is the number of messages read since the last Reset.
-func (s *Server) Count() int64 { return s.history.Count() }
-
-// Changed returns a channel that is closed when the history changes.
-func (s *Server) Changed() <-chan struct{} { return s.history.Changed() }
-
-// History returns what is remembered, newest last.
-func (s *Server) History() []Item {
-	span := s.history.Newest(control.DefaultHistory)
-	items := make([]Item, len(span.Entries))
-	for i, entry := range span.Entries {
-		items[i] = s.decode(entry)
-	}
-	return items
-}
-
 // Pushes implements phone.Source.
 func (s *Server) Pushes(after int64, limit int) phone.Batch {
 	return phone.BatchOf(s.history.After(after, limit), s.display)
@@ -134,14 +114,7 @@ func (s *Server) Magic() []control.Magic { return magicNames }
 func (s *Server) Stop(ctx context.Context) error { return s.listener.Stop(ctx) }
 
 func (s *Server) handler() http.Handler {
-	plane := control.Plane{
-		Rules: &s.rules,
-		Magic: magicNames,
-		History: func(q control.Query) control.Page {
-			return control.PageOf(s.history.Read(q), s.decode)
-		},
-		Reset: s.Reset,
-	}.Handler()
+	plane := s.Controls(magicNames, s.Reset).Handler()
 	mux := http.NewServeMux()
 	mux.Handle("/_sim/", plane)
 	mux.Handle("GET /_sim/subscription", control.LocalOnly(http.HandlerFunc(s.serveSubscription)))
