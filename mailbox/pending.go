@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -129,7 +130,7 @@ func (w *Waker) Retry(ctx context.Context, args RetryArgs) error {
 		if lane == nil || lane.down(w.options.Now()) {
 			return nil
 		}
-		claim := Claim{claimMany, claimLease, w.options.Pace, claimWindow}
+		claim, begun := Claim{claimMany, claimLease, w.options.Pace, claimWindow}, w.options.Now()
 		if lane.doubtful() {
 			claim.Limit = 1 // one probes for all
 		}
@@ -140,7 +141,10 @@ func (w *Waker) Retry(ctx context.Context, args RetryArgs) error {
 		if err := w.tryAll(ctx, lane, list); err != nil {
 			return err
 		}
-		if len(list) < claim.Limit {
+		switch {
+		case slices.ContainsFunc(list, func(d Due) bool { return !d.Turn.IsZero() }): // others may wait for theirs
+			w.waitFor(ctx, begun.Add(claimWindow))
+		case len(list) < claim.Limit:
 			return nil
 		}
 	}
