@@ -2,7 +2,9 @@ package channel
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"heliograph/message"
@@ -10,12 +12,23 @@ import (
 
 // Streak counts troubles in a row: 5xx, timeouts, lost answers and answers that were not understood. Three different
 // messages with no success between them say that the server is in trouble, and not the message. A poisonous message
-// that comes back again and again counts once, so it stops nobody.
+// that comes back again and again counts once, so it stops nobody; and so do all messages that one event befell.
 //
 // The zero Streak is ready. It may be used from several goroutines.
 type Streak struct {
 	mu   sync.Mutex
-	last []message.DeliveryID
+	last []troubled
+}
+
+// troubled is a message that counted.
+type troubled struct {
+	id    message.DeliveryID
+	event *message.Event
+}
+
+// same reports whether two troubles are one.
+func (t troubled) same(other troubled) bool {
+	return t.id == other.id || t.event != nil && t.event == other.event
 }
 
 // streakLength is how many messages in a row make it the server's trouble.
@@ -32,13 +45,9 @@ func (s *Streak) Add(id message.DeliveryID, o message.Outcome) bool {
 		s.last = nil
 		return false
 	}
-	for _, seen := range s.last {
-		if seen == id {
-			return len(s.last) >= streakLength
-		}
-	}
-	if len(s.last) < streakLength {
-		s.last = append(s.last, id)
+	now := troubled{id, o.Failure.Event}
+	if len(s.last) < streakLength && !slices.ContainsFunc(s.last, now.same) {
+		s.last = append(s.last, now)
 	}
 	return len(s.last) >= streakLength
 }
@@ -57,21 +66,69 @@ func Troubling(o message.Outcome) bool {
 }
 
 // Each hands messages over one by one with at most width on the wire at once, for providers that take one message a
-// request. It stops handing over when ctx ends, after a failure of the whole server, and after a streak of troubles.
+// request. It stops handing over when ctx ends, after a failure of the whole server, and after a streak of troubles; a
+// text that was refused whoever it is for is not offered again.
 // The context that send is given ends at that moment too: a send that still waits for its turn gives up and returns the
 // zero Outcome; one that is on the wire takes no notice.
 func Each(ctx context.Context, batch []message.Message, width int, send func(context.Context, message.Message) message.Outcome) []message.Outcome {
 	outcomes := make([]message.Outcome, len(batch))
 	var streak Streak
+	var texts refusedTexts
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	team{width: width, work: func(i int) {
+		if texts.settle(batch[i], &outcomes[i]) {
+			return
+		}
 		outcomes[i] = send(ctx, batch[i])
+		outcomes[i].Turn = NextTurn()
+		texts.note(batch[i], outcomes[i])
 		if Stops(&streak, batch[i].ID, outcomes[i]) {
 			stop()
 		}
 	}}.do(ctx, len(batch))
 	return outcomes
+}
+
+// turns counts outcomes, of all servers.
+var turns atomic.Int64
+
+// NextTurn is the Turn of an outcome that comes now.
+func NextTurn() int64 { return turns.Add(1) }
+
+// refusedTexts are those that the server will not take from anybody, by Message.Shared. The zero value is ready.
+type refusedTexts struct {
+	any  atomic.Bool
+	mu   sync.Mutex
+	list map[string]message.Failure
+}
+
+func (r *refusedTexts) note(m message.Message, o message.Outcome) {
+	if m.Shared == "" || o.Failure == nil || o.Failure.Scope != message.WholeMessage {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.list == nil {
+		r.list = map[string]message.Failure{}
+	}
+	r.list[m.Shared] = *o.Failure
+	r.any.Store(true)
+}
+
+// settle gives a message the outcome of its text, if that was refused before.
+func (r *refusedTexts) settle(m message.Message, o *message.Outcome) bool {
+	if m.Shared == "" || !r.any.Load() {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f, known := r.list[m.Shared]
+	if known {
+		*o = message.Fail(f)
+		o.Turn = NextTurn()
+	}
+	return known
 }
 
 // team does numbered work with no more goroutines than it takes: each new one has to grow its stack to what a request

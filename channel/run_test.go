@@ -29,6 +29,7 @@ var (
 )
 
 func TestStreak(t *testing.T) {
+	one, other := broken(), broken()
 	type step struct {
 		id   message.DeliveryID
 		o    message.Outcome
@@ -45,6 +46,9 @@ func TestStreak(t *testing.T) {
 		"another server's between":         {{1, trouble, false}, {2, trouble, false}, {3, elsewhere, false}, {4, trouble, false}},
 		"another server's alone":           {{1, elsewhere, false}, {2, elsewhere, false}, {3, elsewhere, false}, {4, elsewhere, false}},
 		"it stays complete":                {{1, lost, false}, {2, lost, false}, {3, lost, true}, {4, lost, true}, {5, untouched, true}},
+		"one event":                        {{1, one, false}, {2, one, false}, {3, one, false}, {4, one, false}},
+		"one event and others":             {{1, one, false}, {2, one, false}, {3, other, false}, {4, one, false}, {5, trouble, true}},
+		"the same message in each event":   {{1, one, false}, {1, other, false}, {2, other, false}, {3, other, false}},
 		"a success ends a complete one":    {{1, lost, false}, {2, lost, false}, {3, lost, true}, {4, accepted, false}, {5, lost, false}},
 	}
 	for name, steps := range cases {
@@ -61,6 +65,13 @@ func TestStreak(t *testing.T) {
 			}
 		})
 	}
+}
+
+// broken is the outcome of all messages on a connection that broke.
+func broken() message.Outcome {
+	o := failure(message.LostAnswer, message.LostAnswerReason)
+	o.Failure.Event = new(message.Event)
+	return o
 }
 
 func batchOf(n int) []message.Message {
@@ -122,6 +133,46 @@ func TestEachStops(t *testing.T) {
 				t.Errorf("%d handed over, %d with an outcome, want %d", handed, touched, c.want)
 			}
 		})
+	}
+}
+
+// TestEachOffersATextOnce: what was refused whoever it is for is refused for those that have it too, and for no others.
+func TestEachOffersATextOnce(t *testing.T) {
+	batch := batchOf(9)
+	for i := range batch[:6] {
+		batch[i].Shared = []string{"n.en", "n.fr"}[i%2]
+	}
+	var offered []message.DeliveryID
+	outcomes := Each(context.Background(), batch, 1, func(_ context.Context, m message.Message) message.Outcome {
+		offered = append(offered, m.ID)
+		if m.ID == 1 || m.ID == 7 {
+			return failure(message.WholeMessage, message.TooLarge)
+		}
+		return accepted
+	})
+	if want := []message.DeliveryID{1, 2, 4, 6, 7, 8, 9}; !slices.Equal(offered, want) {
+		t.Errorf("offered %v, want %v", offered, want)
+	}
+	for i, o := range outcomes {
+		if refused := i == 0 || i == 2 || i == 4 || i == 6; o.Accepted == refused {
+			t.Errorf("message %d: %+v", i+1, o)
+		}
+	}
+}
+
+// TestEachSaysInWhichOrder: outcomes stand in the order of the batch, and say when they came.
+func TestEachSaysInWhichOrder(t *testing.T) {
+	last := make(chan struct{})
+	outcomes := Each(context.Background(), batchOf(2), 2, func(_ context.Context, m message.Message) message.Outcome {
+		if m.ID == 1 {
+			<-last
+		} else {
+			defer close(last)
+		}
+		return accepted
+	})
+	if first, second := outcomes[0].Turn, outcomes[1].Turn; first == 0 || second == 0 {
+		t.Errorf("turns %d and %d", first, second)
 	}
 }
 

@@ -79,13 +79,13 @@ func (s *sender) one(ctx context.Context, m message.Message) message.Outcome {
 		if fresh || !refused {
 			return outcome
 		}
-		s.tokens.forget(token)
+		s.tokens.Forget(token)
 	}
 }
 
-func (s *sender) request(ctx context.Context, m message.Message, token *access, body []byte) h2.Request {
+func (s *sender) request(ctx context.Context, m message.Message, token *channel.Access, body []byte) h2.Request {
 	r := h2.Request{Path: s.path, Body: body, Header: h2.Header{
-		{Name: "authorization", Value: token.header, Once: true},
+		{Name: "authorization", Value: token.Header, Once: true},
 		{Name: "content-type", Value: "application/json"},
 		{Name: "user-agent", Value: "heliograph"},
 	}}

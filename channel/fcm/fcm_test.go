@@ -244,6 +244,26 @@ func TestOneExchange(t *testing.T) {
 	}
 }
 
+// TestShortToken: a token that lives for a minute is used for most of it, and not asked for again for each message.
+func TestShortToken(t *testing.T) {
+	script := &channeltest.Script{Replies: []channeltest.Reply{{Body: `{"name":"projects/fleet-1/messages/1"}`}}}
+	brief := channeltest.Reply{Header: map[string]string{"Content-Type": "application/json"}, Body: `{"access_token":"ya29.secret-1","token_type":"Bearer","expires_in":60}`}
+	both := &service{send: script, token: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { brief.Write(w) })}
+	sender, err := settings(channeltest.NewServer(t, 100, both)).Open(channel.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sender.Close()
+	for range 3 {
+		if o := sender.Send(t.Context(), []message.Message{hello})[0]; !o.Accepted {
+			t.Fatalf("%+v", o.Failure)
+		}
+	}
+	if n := both.tokens.Load(); n != 1 {
+		t.Errorf("%d exchanges", n)
+	}
+}
+
 func send(t *testing.T, s *Settings, batch ...message.Message) []message.Outcome {
 	t.Helper()
 	sender, err := s.Open(channel.Env{})

@@ -7,46 +7,28 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/jwt"
-	"golang.org/x/sync/singleflight"
 
 	"heliograph/channel"
 	"heliograph/message"
 )
 
-const (
-	scope        = "https://www.googleapis.com/auth/firebase.messaging"
-	tokenTimeout = 15 * time.Second // of one exchange, with connecting
-	renewBefore  = 2 * time.Minute  // the end of a token
-)
+const scope = "https://www.googleapis.com/auth/firebase.messaging"
 
-// tokens gets access tokens of one service account (RFC 7523), one exchange at a time however many messages wait for it.
+// tokens gets access tokens of one service account (RFC 7523).
 type tokens struct {
+	*channel.Accesses
 	config    jwt.Config
 	host      string
 	transport *http.Transport
-
-	current atomic.Pointer[access]
-	flight  singleflight.Group
-}
-
-// access is a token, ready for its header.
-type access struct {
-	header string
-	until  time.Time // use it no longer; zero = until it is refused
-}
-
-func (a *access) valid(now time.Time) bool {
-	return a != nil && (a.until.IsZero() || now.Before(a.until))
 }
 
 func newTokens(a account, dialer channel.Dialer) *tokens {
 	u, _ := url.Parse(a.TokenURI) // parseAccount has read it too
-	return &tokens{
+	t := &tokens{
 		config: jwt.Config{
 			Email:        a.ClientEmail,
 			PrivateKey:   []byte(a.PrivateKey),
@@ -59,60 +41,43 @@ func newTokens(a account, dialer channel.Dialer) *tokens {
 			DialContext:            (&net.Dialer{Control: channel.RefuseLinkLocal}).DialContext,
 			DialTLSContext:         dialer.DialTLS,
 			DisableKeepAlives:      true, // it is called once an hour
-			ResponseHeaderTimeout:  tokenTimeout,
+			ResponseHeaderTimeout:  channel.AccessTimeout,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
 	}
+	w := &witness{next: t.transport}
+	t.Accesses = channel.NewAccesses(w, func(ctx context.Context) (*oauth2.Token, error) { return t.exchange(ctx, w) })
+	return t
 }
 
 func (t *tokens) close() { t.transport.CloseIdleConnections() }
 
 // get is the token to use now. Both results are nil when ctx ended first.
-func (t *tokens) get(ctx context.Context) (*access, *message.Failure) {
-	if a := t.current.Load(); a.valid(time.Now()) {
-		return a, nil
+func (t *tokens) get(ctx context.Context) (*channel.Access, *message.Failure) {
+	access, err := t.Get(ctx)
+	var refused *exchangeError
+	if errors.As(err, &refused) {
+		return nil, &refused.failure
 	}
-	if ctx.Err() != nil {
-		return nil, nil
-	}
-	select {
-	case result := <-t.flight.DoChan("", t.exchange):
-		if result.Err != nil {
-			return nil, &result.Err.(*exchangeError).failure
-		}
-		return result.Val.(*access), nil
-	case <-ctx.Done():
-		return nil, nil
-	}
+	return access, nil
 }
 
-// forget gives up a token that was refused.
-func (t *tokens) forget(refused *access) { t.current.CompareAndSwap(refused, nil) }
-
-// exchangeError carries a failure through the flight.
+// exchangeError carries a failure to all who wait.
 type exchangeError struct{ failure message.Failure }
 
 func (e *exchangeError) Error() string { return e.failure.Detail }
 
-func (t *tokens) exchange() (any, error) {
-	if a := t.current.Load(); a.valid(time.Now()) { // by the flight before this one
-		return a, nil
-	}
-	witness := &witness{next: t.transport}
-	client := &http.Client{Transport: witness, Timeout: tokenTimeout, CheckRedirect: noRedirect}
-	token, err := t.config.TokenSource(context.WithValue(context.Background(), oauth2.HTTPClient, client)).Token()
+// exchange is done by one at a time.
+func (t *tokens) exchange(ctx context.Context, w *witness) (*oauth2.Token, error) {
+	w.err = nil
+	token, err := t.config.TokenSource(ctx).Token()
 	if err == nil && token.AccessToken == "" {
 		err = errors.New("no access token")
 	}
 	if err != nil {
-		return nil, &exchangeError{t.failure(witness, err)}
+		return nil, &exchangeError{t.failure(w, err)}
 	}
-	a := &access{header: "Bearer " + token.AccessToken}
-	if !token.Expiry.IsZero() {
-		a.until = token.Expiry.Add(-renewBefore)
-	}
-	t.current.Store(a)
-	return a, nil
+	return token, nil
 }
 
 // failure judges an exchange. It concerns the whole server: no message was on the wire yet.
@@ -141,9 +106,7 @@ func (t *tokens) failure(w *witness, err error) message.Failure {
 	return f
 }
 
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-// witness remembers why a request came back without an answer; package jwt keeps only its text.
+// witness remembers why the last request came back without an answer; package jwt keeps only its text.
 type witness struct {
 	next http.RoundTripper
 	err  error

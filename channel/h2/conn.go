@@ -3,6 +3,8 @@ package h2
 import (
 	"sync/atomic"
 	"time"
+
+	"heliograph/message"
 )
 
 // conn is a connection with what the pool knows of it.
@@ -10,9 +12,10 @@ type conn struct {
 	link    *link
 	born    time.Time
 	warmth  atomic.Int32
-	busy    atomic.Int32 // streams taken
-	retired atomic.Bool  // takes no new requests
-	heard   atomic.Int64 // when it last answered, in Unix nanoseconds
+	busy    atomic.Int32  // streams taken
+	retired atomic.Bool   // takes no new requests
+	heard   atomic.Int64  // when it last answered, in Unix nanoseconds
+	end     message.Event // that the connection broke, to all who waited for an answer on it
 }
 
 // Warmth of a connection: cold → trying → warm. A try that takes too long is late; it may still end well.

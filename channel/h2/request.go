@@ -153,7 +153,11 @@ func (p *Pool) failed(c *conn, err error, written bool, start time.Time) (f *mes
 	case errors.Is(err, errRefused), errors.Is(err, errGone): // RFC 9113 section 8.7
 		return refusal, true
 	}
-	return p.lost("broke the connection before it answered"), false
+	lost := p.lost("broke the connection before it answered")
+	if c.link.failed() != nil { // and not this stream alone
+		lost.Event = &c.end
+	}
+	return lost, false
 }
 
 // silence is how long a connection may say nothing when those who wait have little time each.

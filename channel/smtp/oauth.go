@@ -87,13 +87,13 @@ func (s *session) signInByToken(ctx context.Context) error {
 	}
 	var refusal *setback
 	for range 2 {
-		token, err := s.srv.token.get(ctx)
+		token, err := s.srv.token.Get(ctx)
 		if err != nil {
 			return err
 		}
-		s.secrets = append(s.secrets, token.text)
-		s.trial.step("token", token.words(s.srv.token.host))
-		a := &xoauth2{user: s.srv.Username, token: token.text}
+		s.secrets = append(s.secrets, token.Text)
+		s.trial.step("token", words(token, s.srv.token.host))
+		a := &xoauth2{user: s.srv.Username, token: token.Text}
 		r, err := s.converse(a)
 		switch {
 		case refusal != nil && (err != nil || r.code == 421):
@@ -106,7 +106,7 @@ func (s *session) signInByToken(ctx context.Context) error {
 		case r.code != 535:
 			return a.refused(s, r)
 		}
-		s.srv.token.forget(token)
+		s.srv.token.Forget(token)
 		refusal = a.refused(s, r)
 	}
 	return refusal

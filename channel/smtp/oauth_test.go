@@ -63,7 +63,7 @@ func TestXOAUTH2(t *testing.T) {
 				set := settings(withOAuth)
 				p, e := newPeer(t, tt.scripts...), newEndpoint()
 				s := senderTo(t, p, set)
-				s.srv.token.through = e
+				s.srv.token = tokensThrough(s.srv.Settings, e)
 				got := s.Send(t.Context(), personal("a@x.test"))
 				s.Close()
 				p.finish()
@@ -99,7 +99,7 @@ func TestTokenIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, e := newPeer(t, once("token-1"), once("token-1"), once("token-2")), newEndpoint()
 		s := senderTo(t, p, settings(withOAuth))
-		s.srv.token.through = e
+		s.srv.token = tokensThrough(s.srv.Settings, e)
 		for _, later := range []time.Duration{0, 50 * time.Minute, 8*time.Minute + time.Second} { // of an hour
 			time.Sleep(later)
 			if got := s.Send(t.Context(), personal("a@x.test")); !got[0].Accepted {
@@ -120,7 +120,7 @@ func TestNoToken(t *testing.T) {
 		set := settings(withOAuth)
 		p := newPeer(t, tokenHello+"quit")
 		s := senderTo(t, p, set)
-		s.srv.token.through = newEndpoint(answer{status: 401, body: `{"error": "invalid_client", "error_description": "wrong secret"}`})
+		s.srv.token = tokensThrough(s.srv.Settings, newEndpoint(answer{status: 401, body: `{"error": "invalid_client", "error_description": "wrong secret"}`}))
 		got := s.Send(t.Context(), personal("a@x.test", "b@x.test"))
 		s.Close()
 		p.finish()
@@ -136,7 +136,7 @@ func TestReportOfTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t, tokenHello+"C AUTH\nS 334 "+why+"\nempty\nS 535 5.7.8 no\nC AUTH\nS 535 5.7.8 no\nquit")
 		srv := serverTo(t, p, settings(withOAuth, func(s *Settings) { s.Host = "192.0.2.1" }))
-		srv.token.through = newEndpoint()
+		srv.token = tokensThrough(srv.Settings, newEndpoint())
 		report := srv.try(t.Context(), personal("a@x.test")[0])
 		p.finish()
 		wantDialogue := []string{

@@ -292,8 +292,9 @@ func (w *worker) settle(g group, f message.Failure) {
 // its recipients: it is the mail that the server choked on.
 func (w *worker) record(g group, outcomes []message.Outcome) (rest group) {
 	var weightiest message.Outcome
+	turn, event := channel.NextTurn(), new(message.Event)
 	for k, i := range g {
-		o := outcomes[k]
+		o := ofOneMail(outcomes[k], turn, event)
 		switch {
 		case !o.Handed():
 			rest = append(rest, i)
@@ -312,4 +313,15 @@ func (w *worker) record(g group, outcomes []message.Outcome) (rest group) {
 		w.stop()
 	}
 	return rest
+}
+
+// ofOneMail marks an outcome as one of those of one mail: whatever is wrong with it, and for how many, happened once.
+func ofOneMail(o message.Outcome, turn int64, event *message.Event) message.Outcome {
+	o.Turn = turn
+	if o.Failure != nil {
+		f := *o.Failure
+		f.Event = event
+		o.Failure = &f
+	}
+	return o
 }

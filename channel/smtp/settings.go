@@ -164,7 +164,7 @@ func linkLocalHost(host string) bool {
 // one to its final dot; before them there may be the wait for an access token.
 func (s *Settings) Patience() time.Duration {
 	if s.Authentication && s.OAuth.used() {
-		return 2*s.timeout() + tokenTimeout
+		return 2*s.timeout() + channel.AccessTimeout
 	}
 	return 2 * s.timeout()
 }

@@ -10,72 +10,55 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
-	"golang.org/x/sync/singleflight"
 
 	"heliograph/channel"
 	"heliograph/message"
 )
 
-const (
-	tokenTimeout = 15 * time.Second // of asking for a token, with connecting
-	renewBefore  = 2 * time.Minute  // the end of a token, but not more than a tenth of its life
-)
-
-// tokens gets access tokens of one client, and keeps the last one until shortly before its end. However many sessions
-// wait for one, it is asked for once.
+// tokens gets access tokens of one client.
 type tokens struct {
-	config  clientcredentials.Config
-	host    string
-	through http.RoundTripper
-
-	current atomic.Pointer[access]
-	flight  singleflight.Group
-}
-
-// access is a token.
-type access struct {
-	text    string
-	expires time.Time // zero = the endpoint did not say: good until it is refused
-	until   time.Time // use it no longer; zero = as above
-}
-
-func (a *access) usable(now time.Time) bool {
-	return a != nil && (a.until.IsZero() || now.Before(a.until))
+	*channel.Accesses
+	config clientcredentials.Config
+	host   string
 }
 
 // words say what was got, and not the token.
-func (a *access) words(host string) string {
-	if a.expires.IsZero() {
+func words(a *channel.Access, host string) string {
+	if a.Expires.IsZero() {
 		return "from " + host
 	}
-	return "from " + host + ", good until " + a.expires.UTC().Format(time.DateTime) + " UTC"
+	return "from " + host + ", good until " + a.Expires.UTC().Format(time.DateTime) + " UTC"
 }
 
 // newTokens is for settings that were checked.
 func newTokens(s Settings) *tokens {
+	return tokensThrough(s, &http.Transport{
+		DialContext:            (&net.Dialer{Control: loopbackOnly}).DialContext,
+		DialTLSContext:         channel.Dialer{TLS: tokenTLS(s.TrustedCA)}.DialTLS,
+		DisableKeepAlives:      true, // it is called once an hour
+		MaxResponseHeaderBytes: 64 << 10,
+	})
+}
+
+func tokensThrough(s Settings, through http.RoundTripper) *tokens {
 	at, _ := parseTokenURL(s.OAuth.TokenURL) // check has read it too
 	if at == nil {
 		at = &url.URL{}
 	}
-	return &tokens{
+	t := &tokens{
 		config: clientcredentials.Config{
 			ClientID: s.OAuth.ClientID, ClientSecret: s.OAuth.ClientSecret, TokenURL: s.OAuth.TokenURL,
 			Scopes: strings.Fields(s.OAuth.Scope), AuthStyle: oauth2.AuthStyleInParams, // as Microsoft documents it
 		},
 		host: at.Hostname(),
-		through: &http.Transport{
-			DialContext:            (&net.Dialer{Control: loopbackOnly}).DialContext,
-			DialTLSContext:         channel.Dialer{TLS: tokenTLS(s.TrustedCA)}.DialTLS,
-			DisableKeepAlives:      true, // it is called once an hour
-			MaxResponseHeaderBytes: 64 << 10,
-		},
 	}
+	t.Accesses = channel.NewAccesses(through, t.ask)
+	return t
 }
 
 // tokenTLS trusts the system's authorities and those of the settings: unlike the mail server, the token endpoint is most
@@ -105,48 +88,17 @@ func loopbackOnly(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// get is the token to use now. Its error is ctx's when ctx ended, else a *setback.
-func (t *tokens) get(ctx context.Context) (*access, error) {
-	if a := t.current.Load(); a.usable(time.Now()) {
-		return a, nil
-	}
-	select {
-	case result := <-t.flight.DoChan("", t.ask):
-		if result.Err != nil {
-			return nil, result.Err
-		}
-		return result.Val.(*access), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// forget gives up a token that was refused, if it is still the one that is used.
-func (t *tokens) forget(refused *access) { t.current.CompareAndSwap(refused, nil) }
-
-// ask gets a new token. It ends with its own time limit and not with one session's, because others may wait too.
-func (t *tokens) ask() (any, error) {
-	if a := t.current.Load(); a.usable(time.Now()) { // it came while we were about to ask
-		return a, nil
-	}
-	client := &http.Client{Transport: t.through, Timeout: tokenTimeout, CheckRedirect: noRedirect}
-	now := time.Now()
-	token, err := t.config.Token(context.WithValue(context.Background(), oauth2.HTTPClient, client))
+// ask gets a new token. Its error is a *setback.
+func (t *tokens) ask(ctx context.Context) (*oauth2.Token, error) {
+	token, err := t.config.Token(ctx)
 	if err != nil {
 		return nil, t.setback(err)
 	}
 	if !fitsHeader(token.AccessToken) || token.TokenType != "" && !strings.EqualFold(token.TokenType, "Bearer") {
 		return nil, t.setback(errors.New("not a bearer token"))
 	}
-	a := &access{text: token.AccessToken, expires: token.Expiry}
-	if !token.Expiry.IsZero() {
-		a.until = token.Expiry.Add(-min(renewBefore, token.Expiry.Sub(now)/10))
-	}
-	t.current.Store(a)
-	return a, nil
+	return token, nil
 }
-
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // fitsHeader makes sure that a token cannot end its place in XOAUTH2 (RFC 6750 section 2.1 is stricter).
 func fitsHeader(token string) bool {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"heliograph/channel"
 	"heliograph/message"
 )
 
@@ -83,16 +84,13 @@ func (e *endpoint) next(body string) answer {
 }
 
 func tokensFrom(e http.RoundTripper, change ...func(*Settings)) *tokens {
-	s := settings(append([]func(*Settings){withOAuth}, change...)...)
-	t := newTokens(s)
-	t.through = e
-	return t
+	return tokensThrough(settings(append([]func(*Settings){withOAuth}, change...)...), e)
 }
 
 func TestTokenRequest(t *testing.T) {
 	e := newEndpoint()
-	a, err := tokensFrom(e).get(t.Context())
-	if err != nil || a.text != "token-1" {
+	a, err := tokensFrom(e).Get(t.Context())
+	if err != nil || a.Text != "token-1" {
 		t.Errorf("%+v, %v", a, err)
 	}
 	want := url.Values{"grant_type": {"client_credentials"}, "client_id": {"app-1"}, "client_secret": {"cl1ent+s3cret"}, "scope": {"https://mail.corp.test/.default"}}
@@ -126,7 +124,7 @@ func TestTokenRefused(t *testing.T) {
 		{"no connection", answer{fail: errors.New("something with cl1ent+s3cret")}, "server: unreachable:", "There is no access token for OAuth 2.0. Could not connect to login.corp.test: the connection failed.", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a, err := tokensFrom(newEndpoint(tt.answer)).get(t.Context())
+			a, err := tokensFrom(newEndpoint(tt.answer)).Get(t.Context())
 			var s *setback
 			if !errors.As(err, &s) {
 				t.Fatalf("%+v, %v", a, err)
@@ -155,12 +153,12 @@ func TestOneRefreshAtATime(t *testing.T) {
 			t.Errorf("%d failed, %d tokens, %d requests", failed, len(got), e.asked())
 		}
 		for a := range got { // two sessions see the same one refused
-			tokens.forget(a)
-			if b, err := tokens.get(t.Context()); err != nil || b == a {
+			tokens.Forget(a)
+			if b, err := tokens.Get(t.Context()); err != nil || b == a {
 				t.Errorf("the refused one came back: %v", err)
 			}
-			tokens.forget(a)
-			if _, err := tokens.get(t.Context()); err != nil || e.asked() != 3 {
+			tokens.Forget(a)
+			if _, err := tokens.Get(t.Context()); err != nil || e.asked() != 3 {
 				t.Errorf("%d requests, %v", e.asked(), err)
 			}
 		}
@@ -168,14 +166,14 @@ func TestOneRefreshAtATime(t *testing.T) {
 }
 
 // together gets a token many times at once.
-func together(t *testing.T, from *tokens, n int) (failed int, got map[*access]bool) {
+func together(t *testing.T, from *tokens, n int) (failed int, got map[*channel.Access]bool) {
 	t.Helper()
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	got = map[*access]bool{}
+	got = map[*channel.Access]bool{}
 	for range n {
 		all.Go(func() {
-			a, err := from.get(t.Context())
+			a, err := from.Get(t.Context())
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -208,7 +206,7 @@ func TestTokenEnds(t *testing.T) {
 				asked int
 			}{{0, 1}, {tt.used - time.Second, 1}, {time.Second, 2}} {
 				time.Sleep(step.later)
-				if _, err := tokens.get(t.Context()); err != nil {
+				if _, err := tokens.Get(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				if want := step.asked; e.asked() != want && (tt.life != "" || e.asked() != 1) {
@@ -227,10 +225,10 @@ func TestTokenPatience(t *testing.T) {
 		tokens := tokensFrom(e)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := tokens.get(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := tokens.Get(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		_, err := tokens.get(t.Context())
+		_, err := tokens.Get(t.Context())
 		var s *setback
 		if !errors.As(err, &s) || s.failure.Reason != message.Timeout || s.failure.Scope != message.WholeServer {
 			t.Errorf("got %v", err)
@@ -266,7 +264,7 @@ func TestTokenTransport(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tokens := newTokens(settings(withOAuth, func(s *Settings) { s.OAuth.TokenURL, s.TrustedCA = tt.url, tt.ca }))
-			_, err := tokens.get(t.Context())
+			_, err := tokens.Get(t.Context())
 			var s *setback
 			switch {
 			case tt.want == "" && err != nil:

@@ -29,6 +29,7 @@ type origin struct {
 	streak channel.Streak // of its own
 	token  bearer
 	used   time.Time // when the last message left
+	broke  breakage  // the last one
 
 	users int // guarded by origins.mu
 }
@@ -38,6 +39,22 @@ type pause struct {
 	until   time.Time
 	step    int // how often in a row, from 1
 	failure message.Failure
+}
+
+// breakage is that a connection broke. Those who were on their way then wait in vain, all of them.
+type breakage struct {
+	at    time.Time
+	event *message.Event
+}
+
+// breakage is the event that a request which left at some time fell victim to: the last one, unless that was before.
+func (o *origin) breakage(left time.Time) *message.Event {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.broke.event == nil || left.After(o.broke.at) {
+		o.broke = breakage{time.Now(), new(message.Event)}
+	}
+	return o.broke.event
 }
 
 // How many messages are on the wire at once.

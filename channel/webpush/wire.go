@@ -56,10 +56,14 @@ func (w *wire) close() { w.transport.CloseIdleConnections() }
 func (w *wire) post(o *origin, m message.Message, to *url.URL, header http.Header, payload []byte, limit time.Duration) (outcome message.Outcome, width int) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	body := &body{content: payload}
+	body, left := &body{content: payload}, time.Now()
 	resp, err := w.transport.RoundTrip(body.request(ctx, to, header))
 	if err != nil {
-		return message.Fail(w.failed(o, err, body.read.Load(), limit)), overHTTP1
+		f := w.failed(o, err, body.read.Load(), limit)
+		if f.Scope == message.LostAnswer && !errors.Is(err, context.DeadlineExceeded) {
+			f.Event = o.breakage(left)
+		}
+		return message.Fail(f), overHTTP1
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, maxBody)
 	_ = resp.Body.Close()
