@@ -4,8 +4,8 @@
 // shaped like a response (MS-OXWSPSNTIF 3.1.4.1). It says that something changed in a folder, which kind of change, and
 // for the folder itself how much of it is unread; never what a mail says or who wrote it.
 //
-//	body ─► utf8   BOM, UTF-16           ─┬─► scan      by hand, no allocation; gives up on what it does not know
-//	                                      └─► fallback  encoding/xml: entities, CDATA, comments, other encodings, all errors
+//	body ─► utf8   BOM, UTF-16, encoding ─┬─► scan      by hand, no allocation; gives up on what it does not know
+//	                                      └─► fallback  encoding/xml: entities, CDATA, comments, all errors
 //	                                             both tell the same draft, which knows the places of the grammar
 //	draft ─► Notification
 //
@@ -107,10 +107,10 @@ type Reason string
 
 // The reasons.
 const (
-	Malformed       Reason = "malformed"        // no well-formed XML, or in an encoding nobody knows
+	Malformed       Reason = "malformed"        // no well-formed XML with namespaces, or in an encoding nobody knows
 	Doctype         Reason = "doctype"          // SOAP has none (SOAP 1.1 section 3), and they are dangerous
 	TooDeep         Reason = "too_deep"         // more than 32 elements inside one another
-	TooLarge        Reason = "too_large"        // more than MaxBody bytes, or too many elements
+	TooLarge        Reason = "too_large"        // more than MaxBody bytes, or too many elements, attributes or prefixes
 	NotNotification Reason = "not_notification" // well-formed, but not a SendNotification with a message in it
 )
 

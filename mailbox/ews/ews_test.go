@@ -68,13 +68,20 @@ func TestPayloads(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			reader := "encoding/xml"
-			if scan(body, new(draft)) {
+			reader, text := "encoding/xml", must(utf8Text(body))
+			if scan(text, new(draft)) {
 				reader = "scan"
 			}
 			golden(t, name, "read by "+reader+"\n"+describe(n))
 		})
 	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 func golden(t *testing.T, name, got string) {
@@ -106,7 +113,7 @@ func TestEncodings(t *testing.T) {
 		}
 		return out
 	}
-	declared := func(body []byte, encoding string) []byte {
+	declaredAs := func(body []byte, encoding string) []byte {
 		for _, was := range []string{`"utf-8"`, `"UTF-8"`} {
 			body = bytes.Replace(body, []byte(was), []byte(`"`+encoding+`"`), 1)
 		}
@@ -114,18 +121,30 @@ func TestEncodings(t *testing.T) {
 	}
 	variants := map[string]func(body []byte) []byte{
 		"byte order mark":          func(b []byte) []byte { return append([]byte("\xef\xbb\xbf"), b...) },
-		"UTF-16 LE":                func(b []byte) []byte { return utf16Text(declared(b, "utf-16"), binary.LittleEndian, true) },
-		"UTF-16 BE":                func(b []byte) []byte { return utf16Text(declared(b, "UTF-16"), binary.BigEndian, true) },
+		"UTF-16 LE":                func(b []byte) []byte { return utf16Text(declaredAs(b, "utf-16"), binary.LittleEndian, true) },
+		"UTF-16 BE":                func(b []byte) []byte { return utf16Text(declaredAs(b, "UTF-16"), binary.BigEndian, true) },
 		"UTF-16 LE without a mark": func(b []byte) []byte { return utf16Text(b, binary.LittleEndian, false) },
 		"UTF-16 BE without a mark": func(b []byte) []byte { return utf16Text(b, binary.BigEndian, false) },
-		"declared as UTF-16":       func(b []byte) []byte { return declared(b, "utf-16") },
-		"in small letters":         func(b []byte) []byte { return declared(b, "utf8") },
-		"trailing line end":        func(b []byte) []byte { return append(bytes.Clone(b), "\r\n"...) },
+		"declared as UTF-16":       func(b []byte) []byte { return declaredAs(b, "utf-16") },
+		"declared at length": func(b []byte) []byte {
+			return append([]byte("<?xml version = '1.0'\tencoding = 'Utf-8' standalone = \"no\" ?>\r\n"), must(utf8Text(b))...)
+		},
+		"a later version": func(b []byte) []byte { return bytes.Replace(b, []byte(`version="1.0"`), []byte(`version="1.1"`), 1) },
+		"windows-1252": func(b []byte) []byte {
+			b = bytes.ReplaceAll(declaredAs(b, "Windows-1252"), []byte("„Öffentliche Ordner“"), []byte("\x84\xd6ffentliche Ordner\x93"))
+			return bytes.ReplaceAll(b, []byte("ü"), []byte("\xfc"))
+		},
+		"Cyrillic": func(b []byte) []byte {
+			b = bytes.ReplaceAll(declaredAs(b, "koi8-r"), []byte("„Öffentliche Ordner“"), []byte("\xef\xdb\xc9\xc2\xcb\xc1"))
+			return bytes.ReplaceAll(b, []byte("ü"), []byte("\xc0"))
+		},
+		"in small letters":  func(b []byte) []byte { return declaredAs(b, "utf8") },
+		"trailing line end": func(b []byte) []byte { return append(bytes.Clone(b), "\r\n"...) },
 		"tabs for spaces": func(b []byte) []byte {
 			return bytes.ReplaceAll(b, []byte(` Id="`), []byte("\t\n Id=\""))
 		},
 		"Latin-1": func(b []byte) []byte {
-			b = bytes.ReplaceAll(declared(b, "ISO-8859-1"), []byte("„Öffentliche Ordner“"), []byte("Ordner"))
+			b = bytes.ReplaceAll(declaredAs(b, "ISO-8859-1"), []byte("„Öffentliche Ordner“"), []byte("Ordner"))
 			return bytes.ReplaceAll(b, []byte("ü"), []byte("\xfc"))
 		},
 	}
@@ -155,6 +174,7 @@ func TestPrefixesAreTheServersChoice(t *testing.T) {
 	for _, prefix := range []string{"soap", "s", "SOAP-ENV", "env1", "_", "a.b-c", "é"} {
 		changed := bytes.ReplaceAll(body, []byte("soap11:"), []byte(prefix+":"))
 		changed = bytes.ReplaceAll(changed, []byte("t:"), []byte("q"+prefix+":"))
+		changed = bytes.ReplaceAll(changed, []byte("xmlns:t="), []byte("xmlns:q"+prefix+"="))
 		changed = bytes.ReplaceAll(changed, []byte("xmlns:soap11="), []byte("xmlns:"+prefix+"="))
 		got, err := Decode(changed)
 		if err != nil || cmp.Diff(want, got) != "" {
@@ -195,6 +215,36 @@ var broken = map[string]struct {
 	"declaration inside":            {`<Envelope><?xml version="1.0"?></Envelope>`, Malformed},
 	"other directive":               {`<!ELEMENT Envelope ANY><Envelope/>`, Malformed},
 	"attribute without value":       {`<Envelope a></Envelope>`, Malformed},
+	"an attribute twice":            {`<Envelope a="1" a="2"/>`, Malformed},
+	"a prefix declared twice":       {`<e:Envelope xmlns:e="urn:a" xmlns:e="urn:b"/>`, Malformed},
+	"twice, by two prefixes":        {`<Envelope xmlns:a="urn:x" xmlns:b="urn:x" a:c="1" b:c="2"/>`, Malformed},
+	"no space before an attribute":  {`<Envelope a="1"b="2"/>`, Malformed},
+	"prefix declared by nobody":     {`<s:Envelope/>`, Malformed},
+	"prefix declared beside":        {`<Envelope><a xmlns:t="urn:t"/><t:b/></Envelope>`, Malformed},
+	"prefix declared inside":        {`<Envelope><t:b><a xmlns:t="urn:t"/></t:b></Envelope>`, Malformed},
+	"attribute's prefix":            {`<Envelope t:a="1"/>`, Malformed},
+	"prefix that stands for none":   {`<e:Envelope xmlns:e=""/>`, Malformed},
+	"name without prefix":           {`<Envelope><:a/></Envelope>`, Malformed},
+	"name without local part":       {`<Envelope xmlns:a="urn:a"><a:/></Envelope>`, Malformed},
+	"attribute without local part":  {`<Envelope xmlns:a="urn:a" a:="1"/>`, Malformed},
+	"no UTF-8 in a comment":         {"<Envelope><!-- \xff --></Envelope>", Malformed},
+	"no UTF-8 in an instruction":    {"<Envelope><?a \xff?></Envelope>", Malformed},
+	"a bell in a comment":           {"<Envelope><!-- \a --></Envelope>", Malformed},
+	"no character of XML":           {"<Envelope>\ufffe</Envelope>", Malformed},
+	"reference to half a character": {`<Envelope>&#xD800;</Envelope>`, Malformed},
+	"the same, in decimal":          {`<Envelope a="&#56320;"/>`, Malformed},
+	"half a character of UTF-16":    {"\xff\xfe<\x00a\x00>\x00\x00\xd8<\x00/\x00a\x00>\x00", Malformed},
+	"half a character at the end":   {"\xff\xfe<\x00a\x00/\x00>\x00\x00\xd8", Malformed},
+	"declaration without a version": {`<?xml encoding="utf-8"?><Envelope/>`, Malformed},
+	"declaration in disorder":       {`<?xml version="1.0" standalone="yes" encoding="utf-8"?><Envelope/>`, Malformed},
+	"declaration without end":       {`<?xml version="1.0" <Envelope/>`, Malformed},
+	"space before the declaration":  {` <?xml version="1.0"?><Envelope/>`, Malformed},
+	"two declarations":              {`<?xml version="1.0"?><?xml version="1.0"?><Envelope/>`, Malformed},
+	"CDATA after the root":          {`<Envelope/><![CDATA[ ]]>`, Malformed},
+	"a reference after the root":    {`<Envelope/>&#32;`, Malformed},
+	"a zero at the end":             {"<Envelope/>\x00", Malformed},
+	"65 attributes":                 {`<Envelope ` + numbered(` a%d="x"`, 65) + `/>`, TooLarge},
+	"33 prefixes":                   {`<Envelope>` + numbered(`<a xmlns:p%d="x">`, 17) + `<b ` + numbered(` xmlns:q%d="x"`, 16) + `/></Envelope>`, TooLarge},
 	"document type":                 {`<!DOCTYPE Envelope><Envelope/>`, Doctype},
 	"small document type":           {`<!doctype html><html></html>`, Doctype},
 	"external entity":               {`<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><Envelope>&x;</Envelope>`, Doctype},
@@ -213,6 +263,15 @@ var broken = map[string]struct {
 	"in the header":                 {`<Envelope><Header><SendNotification><ResponseMessages><SendNotificationResponseMessage/></ResponseMessages></SendNotification></Header><Body/></Envelope>`, NotNotification},
 	"no messages":                   {`<Envelope><Body><SendNotification><ResponseMessages/></SendNotification></Body></Envelope>`, NotNotification},
 	"small letters":                 {`<envelope><body><sendnotification><responsemessages><sendnotificationresponsemessage/></responsemessages></sendnotification></body></envelope>`, NotNotification},
+}
+
+// numbered repeats a text with 1, 2, 3 … in it.
+func numbered(text string, times int) string {
+	var out strings.Builder
+	for i := range times {
+		fmt.Fprintf(&out, text, i+1)
+	}
+	return out.String()
 }
 
 func TestBrokenBodies(t *testing.T) {
@@ -241,7 +300,7 @@ func TestManyEvents(t *testing.T) {
 	for i := range many {
 		fmt.Fprintf(&events, one, i, i)
 	}
-	body := `<Envelope><Body><SendNotification><ResponseMessages><SendNotificationResponseMessage ResponseClass="Success"><Notification>` +
+	body := `<Envelope xmlns:t="types"><Body><SendNotification><ResponseMessages><SendNotificationResponseMessage ResponseClass="Success"><Notification>` +
 		events.String() + `</Notification></SendNotificationResponseMessage></ResponseMessages></SendNotification></Body></Envelope>`
 	n, err := Decode([]byte(body))
 	if err != nil || len(n.Messages[0].Events) != many {
@@ -312,7 +371,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			d := newDraft()
-			if err := fallback(body, d); err != nil {
+			if err := fallback(must(utf8Text(body)), d); err != nil {
 				b.Fatal(err)
 			}
 			_ = d.notification()

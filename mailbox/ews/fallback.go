@@ -5,15 +5,21 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 )
 
-// fallback reads everything that is well-formed, slowly, and says what is wrong with the rest.
+// fallback reads everything that is well-formed, slowly, and says what is wrong with the rest: what encoding/xml finds, and
+// some more that it lets pass.
 func fallback(text []byte, d *draft) error {
+	if !characters(text) {
+		return Malformed
+	}
 	decoder := xml.NewDecoder(bytes.NewReader(text))
-	decoder.CharsetReader = charset
 	w := walker{d: d, places: []place{document}}
 	for {
+		from := decoder.InputOffset()
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
 			return w.finish()
@@ -21,7 +27,7 @@ func fallback(text []byte, d *draft) error {
 		if err != nil {
 			return Malformed // not err: it quotes names of the body
 		}
-		if err := w.token(token); err != nil {
+		if err := w.token(token, text[from:decoder.InputOffset()]); err != nil {
 			return err
 		}
 	}
@@ -31,30 +37,29 @@ func fallback(text []byte, d *draft) error {
 type walker struct {
 	d      *draft
 	places []place // of the open elements; [0] is the document
+	scope  scope
 	tokens int
-	began  bool   // something was read
 	rooted bool   // the root element began
 	text   []byte // of the innermost element, where it is kept; each element's own, as the grammar has none inside another
 	held   place  // whose text it is; aside = nobody's
 	level  int    // its depth
 }
 
-func (w *walker) token(token xml.Token) error {
+// token takes one, with the part of the text that it was read from.
+func (w *walker) token(token xml.Token, raw []byte) error {
 	if w.tokens++; w.tokens > maxTokens {
 		return TooLarge
 	}
-	first := !w.began
-	w.began = true
 	switch t := token.(type) {
 	case xml.StartElement:
-		return w.start(t)
+		return w.start(t, raw)
 	case xml.EndElement:
 		w.end()
 	case xml.CharData:
-		return w.chars(t)
+		return w.chars(t, raw)
 	case xml.ProcInst:
-		if t.Target == "xml" && !first {
-			return Malformed
+		if strings.EqualFold(t.Target, "xml") {
+			return Malformed // the declaration is gone by now
 		}
 	case xml.Directive:
 		if len(t) >= 7 && strings.EqualFold(string(t[:7]), "DOCTYPE") {
@@ -67,13 +72,16 @@ func (w *walker) token(token xml.Token) error {
 
 func (w *walker) here() place { return w.places[len(w.places)-1] }
 
-func (w *walker) start(t xml.StartElement) error {
+func (w *walker) start(t xml.StartElement, raw []byte) error {
 	if len(w.places) == 1 && w.rooted {
 		return Malformed // two roots
 	}
 	w.rooted = true
 	if len(w.places) > maxDepth {
 		return TooDeep
+	}
+	if err := w.names(t, raw); err != nil {
+		return err
 	}
 	local := []byte(t.Name.Local)
 	p := w.here().inside(local)
@@ -90,20 +98,74 @@ func (w *walker) start(t xml.StartElement) error {
 	return nil
 }
 
+// names finds what is wrong with the names of an element and its attributes, and enters the element.
+func (w *walker) names(t xml.StartElement, raw []byte) error {
+	if len(t.Attr) > mostAttributes {
+		return TooLarge
+	}
+	element, attributes, ok := startTag(raw)
+	if !ok || strayReference(raw) || misnamed(t) {
+		return Malformed
+	}
+	return w.scope.enter(element, attributes, len(w.places))
+}
+
+// misnamed reports whether an element has an attribute twice, a name that is nothing but a prefix or a local part, or a
+// prefix that stands for nothing.
+func misnamed(t xml.StartElement) bool {
+	if strings.Contains(t.Name.Local, ":") {
+		return true
+	}
+	for i, a := range t.Attr {
+		if strings.Contains(a.Name.Local, ":") || a.Name.Space == "xmlns" && a.Value == "" {
+			return true
+		}
+		for _, before := range t.Attr[:i] {
+			if before.Name == a.Name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// strayReference reports whether there is a reference to half a character of UTF-16, of which encoding/xml makes U+FFFD.
+func strayReference(raw []byte) bool {
+	for {
+		_, rest, found := bytes.Cut(raw, []byte("&#"))
+		if !found {
+			return false
+		}
+		digits, _, _ := bytes.Cut(rest, []byte(";"))
+		base := 10
+		if bytes.HasPrefix(digits, []byte("x")) {
+			digits, base = digits[1:], 16
+		}
+		if n, err := strconv.ParseUint(string(digits), base, 32); err == nil && utf16.IsSurrogate(rune(n)) { //nolint:gosec // encoding/xml takes none beyond Unicode
+			return true
+		}
+		raw = rest
+	}
+}
+
 func (w *walker) end() {
 	if w.held != aside && w.level == len(w.places) {
 		w.d.text(w.held, w.text)
 		w.held = aside
 	}
 	w.places = w.places[:len(w.places)-1]
+	w.scope.leave(len(w.places))
 }
 
-func (w *walker) chars(t xml.CharData) error {
+func (w *walker) chars(t xml.CharData, raw []byte) error {
 	if len(w.places) == 1 {
-		if len(bytes.Trim(t, " \t\r\n")) > 0 {
+		if len(bytes.Trim(raw, " \t\r\n")) > 0 {
 			return Malformed
 		}
 		return nil
+	}
+	if !bytes.HasPrefix(raw, []byte("<![CDATA[")) && strayReference(raw) {
+		return Malformed
 	}
 	if w.held != aside && w.level == len(w.places) {
 		w.text = append(w.text, t...)

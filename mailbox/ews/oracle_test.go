@@ -111,7 +111,6 @@ func ask(body []byte) (Notification, bool) {
 		return Notification{}, false
 	}
 	decoder := xml.NewDecoder(bytes.NewReader(text))
-	decoder.CharsetReader = charset
 	var o oracle
 	if err := decoder.Decode(&o); err != nil {
 		return Notification{}, false

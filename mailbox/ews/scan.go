@@ -11,7 +11,7 @@ import (
 func scan(text []byte, d *draft) bool {
 	s := scanner{text: text, d: d, tokens: aroundRoot}
 	s.places[0] = document
-	return s.declaration() && s.document()
+	return s.document()
 }
 
 type scanner struct {
@@ -22,10 +22,13 @@ type scanner struct {
 	depth  int
 	places [maxDepth + 1]place // of the open elements; [0] is the document
 	names  [maxDepth + 1]piece // of the open elements, with their prefixes
+	scope  scope
+	given  [12]name // the attributes of the start tag that is being read; one with more is left to fallback
+	gave   int
 }
 
-// aroundRoot are the tokens that scan does not count: the declaration, and space before and after the root.
-const aroundRoot = 3
+// aroundRoot are the tokens that scan does not count: space before and after the root.
+const aroundRoot = 2
 
 // piece is a part of the text.
 type piece struct{ from, to int }
@@ -56,31 +59,6 @@ var classes = func() (table [256]byte) {
 	}
 	return table
 }()
-
-// declarations are the XML declarations that servers write.
-var declarations = [][]byte{
-	[]byte(`<?xml version="1.0" encoding="utf-8"?>`),
-	[]byte(`<?xml version="1.0" encoding="UTF-8"?>`),
-	[]byte(`<?xml version='1.0' encoding='UTF-8'?>`),
-	[]byte(`<?xml version="1.0"?>`),
-	[]byte(`<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`),
-	[]byte(`<?xml version="1.0" encoding="UTF-8" standalone="no"?>`),
-	[]byte(`<?xml version="1.0" encoding="utf-8" standalone="yes"?>`),
-}
-
-// declaration passes an XML declaration, if there is one.
-func (s *scanner) declaration() bool {
-	if !bytes.HasPrefix(s.text, []byte("<?")) {
-		return true
-	}
-	for _, declaration := range declarations {
-		if bytes.HasPrefix(s.text, declaration) {
-			s.at = len(declaration)
-			return true
-		}
-	}
-	return false
-}
 
 // document reads one element with all that is in it, and space around it.
 func (s *scanner) document() bool {
@@ -187,6 +165,7 @@ func (s *scanner) end() bool {
 		return false
 	}
 	s.at++
+	s.scope.leave(s.depth)
 	s.depth--
 	return true
 }
@@ -204,7 +183,7 @@ func (s *scanner) start() bool {
 	}
 	p := s.places[s.depth].inside(s.text[local:name.to])
 	s.d.open(p, s.text[local:name.to])
-	for {
+	for s.gave = 0; ; {
 		spaced := s.at
 		s.space()
 		if s.at == len(s.text) {
@@ -215,14 +194,36 @@ func (s *scanner) start() bool {
 			s.at++
 			s.depth++
 			s.places[s.depth], s.names[s.depth] = p, name
-			return true
+			return s.named(name, local, s.depth)
 		case '/':
-			return s.empty(p)
+			return s.named(name, local, s.depth+1) && s.empty(p)
 		}
 		if spaced == s.at || !s.attribute(p) {
 			return false
 		}
 	}
+}
+
+// named enters an element, whose start tag was read.
+func (s *scanner) named(element piece, local, level int) bool {
+	given := s.given[:s.gave]
+	for i := range given {
+		for j := range given[:i] {
+			if bytes.Equal(given[i].local, given[j].local) {
+				return false // perhaps the same one twice
+			}
+		}
+	}
+	return s.scope.enter(s.parts(element, local), given, level) == nil
+}
+
+// parts is a name whose local part begins at local.
+func (s *scanner) parts(of piece, local int) (n name) {
+	if local > of.from {
+		n.prefix = s.text[of.from : local-1]
+	}
+	n.local = s.text[local:of.to]
+	return n
 }
 
 // empty ends an element that has nothing in it. Where a text is kept, it is the empty one.
@@ -232,6 +233,7 @@ func (s *scanner) empty(p place) bool {
 	}
 	s.at += 2
 	s.tokens++
+	s.scope.leave(s.depth + 1)
 	return !p.kept()
 }
 
@@ -269,9 +271,12 @@ func (s *scanner) part() bool {
 // attribute reads one, and tells those that mean something.
 func (s *scanner) attribute(p place) bool {
 	name, local, ok := s.name()
-	if !ok || s.text[s.at] != '=' || s.at+1 >= len(s.text) {
+	if !ok || s.text[s.at] != '=' || s.at+1 >= len(s.text) || s.gave == len(s.given) {
 		return false
 	}
+	given := s.parts(name, local)
+	s.given[s.gave] = given
+	s.gave++
 	quote := s.text[s.at+1]
 	if quote != '"' && quote != '\'' {
 		return false
@@ -284,8 +289,11 @@ func (s *scanner) attribute(p place) bool {
 	}
 	text := s.text[from:s.at]
 	s.at++
-	if p.wants(s.text[local:name.to]) {
-		if local != name.from || bytes.IndexByte(text, '\r') >= 0 {
+	if len(text) == 0 && given.declares() {
+		return false
+	}
+	if p.wants(given.local) {
+		if len(given.prefix) > 0 || bytes.IndexByte(text, '\r') >= 0 {
 			return false // a prefixed one may be a declaration of a namespace
 		}
 		s.d.attribute(p, text)
