@@ -58,7 +58,7 @@ func (r *Report) Sent(o message.Outcome) {
 		r.Failed("send", message.Failure{Reason: message.Timeout, Detail: "The test was ended before the message was sent."})
 	case f.Reason == message.Credentials:
 		r.Failed("authenticate", *f)
-	case f.Scope == message.WholeServer || f.Scope == message.LostAnswer:
+	case f.Scope == message.WholeServer || f.Scope == message.LostAnswer || f.Scope == message.Trouble: // nobody judged who called
 		r.Failed("send", *f)
 	default:
 		r.Did("authenticate", "")

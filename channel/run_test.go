@@ -162,18 +162,15 @@ func TestEachOffersATextOnce(t *testing.T) {
 
 // TestEachSaysInWhichOrder: outcomes stand in the order of the batch, and say when they came.
 func TestEachSaysInWhichOrder(t *testing.T) {
-	last := make(chan struct{})
-	outcomes := Each(context.Background(), batchOf(2), 2, func(_ context.Context, m message.Message) message.Outcome {
-		if m.ID == 1 {
-			<-last
-		} else {
-			defer close(last)
+	synctest.Test(t, func(t *testing.T) {
+		outcomes := Each(context.Background(), batchOf(3), 3, func(_ context.Context, m message.Message) message.Outcome {
+			time.Sleep(time.Duration(5-m.ID) * time.Second) // the last comes first
+			return accepted
+		})
+		if o := outcomes; o[2].Turn >= o[1].Turn || o[1].Turn >= o[0].Turn {
+			t.Errorf("turns %d, %d and %d", o[0].Turn, o[1].Turn, o[2].Turn)
 		}
-		return accepted
 	})
-	if first, second := outcomes[0].Turn, outcomes[1].Turn; first == 0 || second == 0 {
-		t.Errorf("turns %d and %d", first, second)
-	}
 }
 
 // TestEachTellsThoseWhoWait: a failure of the whole server ends the context of those that are not on the wire yet.

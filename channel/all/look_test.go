@@ -43,6 +43,7 @@ func TestLook(t *testing.T) {
 		"fcm":  {"service_account": strings.ReplaceAll(ready.Credentials.FCM.ServiceAccount, "client_email\": \"", "client_email\": \"x")},
 		"sms":  {"secret": "wrong"},
 	}
+	others := map[string]string{"apns": ready.Sims[sim.FCM], "fcm": ready.Sims[sim.APNs]} // what stands in for Vonage need not know balances
 	for kind, values := range right {
 		t.Run(kind, func(t *testing.T) {
 			values["trusted_ca"] = string(ca)
@@ -52,6 +53,11 @@ func TestLook(t *testing.T) {
 			if bad, has := wrong[kind]; has {
 				if r := look(t, kind, values, bad); r.OK || r.Reason != message.Credentials {
 					t.Errorf("with wrong credentials: %+v", r)
+				}
+			}
+			if elsewhere, has := others[kind]; has {
+				if r := look(t, kind, values, settings{"endpoint": elsewhere}); r.OK {
+					t.Errorf("at the endpoint of another service: %+v", r)
 				}
 			}
 			nowhere := settings{"endpoint": "https://127.0.0.1:1"}

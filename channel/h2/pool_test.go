@@ -289,6 +289,50 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// TestBrokenConnectionIsOneEvent: for all who waited on it, and for nobody else.
+func TestBrokenConnectionIsOneEvent(t *testing.T) {
+	const many = 5
+	s := channeltest.NewPeers(t, 100, func(_ int, p *channeltest.Peer) {
+		first, _ := p.Next()
+		p.Answer(first)
+		for range many {
+			p.Next()
+		}
+	})
+	defer s.Close()
+	p := newPool(t, s, Options{})
+	events := map[*message.Event]int{}
+	for range 2 {
+		mustAnswer(t, p)
+		for _, f := range inParallel(p, many) {
+			if f.Scope != message.LostAnswer || f.Event == nil {
+				t.Fatalf("%+v", f)
+			}
+			events[f.Event]++
+		}
+	}
+	if len(events) != 2 {
+		t.Errorf("%d events, want one for each connection", len(events))
+	}
+	for _, n := range events {
+		if n != many {
+			t.Errorf("%d requests say that it was the same, want %d", n, many)
+		}
+	}
+}
+
+func TestResetStreamIsNoEvent(t *testing.T) {
+	s := channeltest.NewPeers(t, 100, func(_ int, p *channeltest.Peer) {
+		for stream, ok := p.Next(); ok; stream, ok = p.Next() {
+			p.Reset(stream, channeltest.InternalError)
+		}
+	})
+	defer s.Close()
+	if _, f := do(newPool(t, s, Options{})); f == nil || f.Scope != message.LostAnswer || f.Event != nil {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestWaitEndsWithContext(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	arrived, release := make(chan struct{}), make(chan struct{})

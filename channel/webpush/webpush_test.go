@@ -343,6 +343,50 @@ func TestOthersGoOn(t *testing.T) {
 	}
 }
 
+// TestBrokenConnectionIsOneTrouble: a push service that breaks off once, under many messages, is not left alone for it.
+func TestBrokenConnectionIsOneTrouble(t *testing.T) {
+	const many = 20
+	bad := channeltest.NewPeers(t, 100, func(_ int, p *channeltest.Peer) {
+		first, _ := p.Next()
+		p.Answer(first)
+		for range many {
+			p.Next()
+		}
+	})
+	defer bad.Close()
+	reader := newApp(t)
+	sent := func(s channel.Sender, n int) (accepted, lost int) {
+		batch := channeltest.Batch(hello, n, nil)
+		for i := range batch {
+			batch[i] = to(batch[i], reader, bad.URL)
+		}
+		for _, o := range s.Send(t.Context(), batch) {
+			switch f := o.Failure; {
+			case o.Accepted:
+				accepted++
+			case f == nil || f.Reason != message.LostAnswerReason || f.Uncounted:
+				t.Fatalf("%+v", f)
+			default:
+				lost++
+			}
+		}
+		return accepted, lost
+	}
+	s, err := open(*settings(bad.CA), options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 2 {
+		if accepted, _ := sent(s, 1); accepted != 1 {
+			t.Fatal("the first message on a connection was not taken")
+		}
+		if _, lost := sent(s, many); lost != many {
+			t.Fatalf("%d of %d answers were lost", lost, many)
+		}
+	}
+}
+
 // counted is a server that counts how many connections are open at most.
 func counted(t *testing.T, h http.Handler, streams int) (origin, ca string, most *atomic.Int32) {
 	t.Helper()
