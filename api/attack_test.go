@@ -190,7 +190,7 @@ func TestAdministrators(t *testing.T) {
 	if text := h.get("/administrators").is(200).raw; strings.Contains(text, again) {
 		t.Error("a list shows a link")
 	}
-	h.post("/administrators", object{"name": "MARIA", "role": "auditor"}).is(409)
+	h.post("/administrators", object{"name": "MARIA", "role": "auditor"}).is(409).pointsAt("/name")
 	h.put("/administrators/"+id, object{"role": "operator", "groups": nil}).is(200).has("role", "operator", "groups", nil, "mail", "", "receives_alerts", false)
 	h.post("/administrators", object{"name": "a b", "role": "auditor", "groups": []string{}, "mail": "x", "mobile": "0612", "receives_alerts": true}).
 		refuses("/name", "/groups", "/mail", "/mobile")

@@ -36,7 +36,7 @@ func TestCarrierGateways(t *testing.T) {
 	if again := h.put(carriersPath+"/"+id, got.raw).is(200); again.raw != got.raw {
 		t.Errorf("what GET showed came back as %s", again.raw)
 	}
-	h.post(carriersPath, object{"carrier": "contoso", "domain": "sms.contoso.example", "country": "+351"}).is(409)
+	h.post(carriersPath, object{"carrier": "contoso", "domain": "sms.contoso.example", "country": "+351"}).is(409).pointsAt("/domain")
 	h.put(carriersPath+"/"+id, object{"carrier": "Contoso", "domain": "x.example", "country": "+44"}).is(200).
 		has("prefix", "", "ends_on", nil, "note", "", "status", "open", "country", "+44")
 	h.put(carriersPath+"/"+id, object{"carrier": "Contoso", "domain": "x.example", "country": "+44", "doubtful": true, "ends_on": nil}).is(200).has("status", "doubtful")

@@ -113,7 +113,7 @@ func TestUsersAndGroups(t *testing.T) {
 	h.put("/groups/"+id, object{"name": "Field", "description": "Everybody who travels"}).is(200).has("id", id, "name", "Field", "devices", 1)
 	h.get("/devices/d").has("groups", "[Field]")
 	h.put("/groups/board", object{"name": "Board"}).is(201)
-	h.put("/groups/board", object{"name": "Field"}).is(409)
+	h.put("/groups/board", object{"name": "Field"}).is(409).pointsAt("/name")
 	h.put("/groups/board", object{"name": "Board", "devices": 17}).is(200).has("devices", 0)
 	h.del("/groups/" + id).is(204)
 	h.get("/devices/d").has("groups", "[]")

@@ -132,6 +132,7 @@ func problemOf(ctx context.Context, log *slog.Logger, err error) *Problem {
 		content *intake.Refused
 		invalid *fleet.Invalid
 		openID  *intake.ProviderRefused
+		taken   *store.Taken
 	)
 	switch {
 	case errors.As(err, &known):
@@ -142,6 +143,8 @@ func problemOf(ctx context.Context, log *slog.Logger, err error) *Problem {
 		return refused(faultsOf(content.Problems)...)
 	case errors.As(err, &invalid):
 		return refused(fieldFaults(invalid.Problems)...)
+	case errors.As(err, &taken):
+		return newProblem(http.StatusConflict, sentence(taken.Words), Fault{pointer("", taken.Field), "is taken"})
 	case errors.Is(err, store.ErrCursor):
 		return refused(Fault{"cursor", "was not made by this list"})
 	case errors.Is(err, store.ErrOtherBody):

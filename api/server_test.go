@@ -62,7 +62,7 @@ func TestServers(t *testing.T) {
 	typed := h.post(serversPath, object{"kind": "smtp", "name": "typed", "host": "h", "from_email": "a@example.com", "security": "ssl", "port": 25}).is(201).has("port", 25)
 	h.del(serversPath + "/" + typed.at("id").(string)).is(204)
 
-	h.post(serversPath, body).is(409)
+	h.post(serversPath, body).is(409).pointsAt("/name").has("detail", "A server with this name exists already.")
 	second := h.post(serversPath, object{"kind": "smtp", "name": "spare", "host": "h", "from_email": "a@example.com"}).is(201).has("active", false, "port", 25).at("id").(string)
 	h.post(serversPath+"/"+second+"/activate", "{}").is(200).has("active", true)
 	h.get(serversPath+"/"+id).has("active", false)

@@ -41,7 +41,7 @@ func TestTemplates(t *testing.T) {
 	made.has("manual_sending", true, "manual_sending_refused_by", nil, "predefined", false, "language", "en", "push.sound", "Default",
 		"push.active", false, "warnings.0.pointer", "/smtp/subject", "channels.0.channel", "smtp", "channels.0.active", true, "channels.0.configured", true,
 		"channels.1.channel", "sms", "channels.1.missing", "[no_sms_gateway no_message]", "used_by", "[]")
-	h.post("/templates", own).is(409)
+	h.post("/templates", own).is(409).pointsAt("/name")
 
 	got := h.get("/templates/" + id).is(200)
 	h.put("/templates/"+id, got.raw).is(200) // what GET shows can be sent back
@@ -60,7 +60,7 @@ func TestTemplates(t *testing.T) {
 	h.call("POST", prefix+"/templates/"+id+"/restore", nil).is(409)
 
 	copied := h.call("POST", prefix+"/templates/"+id+"/duplicate", nil).is(201).has("name", "Ours (2)", "variants.fr.smtp.subject", "Salut")
-	h.post("/templates/"+id+"/duplicate", object{"name": "Ours"}).is(409)
+	h.post("/templates/"+id+"/duplicate", object{"name": "Ours"}).is(409).pointsAt("/name")
 	h.del("/templates/" + copied.at("id").(string)).is(204)
 	h.get("/templates/" + copied.at("id").(string)).is(404)
 	h.del("/templates/" + copied.at("id").(string)).is(404)
@@ -150,7 +150,7 @@ func TestSounds(t *testing.T) {
 	h.get("/sounds").is(200).has("items.0.id", "default", "items.0.name", "Default", "items.0.built_in", true)
 	made := h.post("/sounds", object{"name": "Casino.wav"}).is(201).has("name", "Casino.wav", "built_in", false)
 	at := strings.TrimPrefix(made.header.Get("Location"), prefix)
-	h.post("/sounds", object{"name": "Casino.wav"}).is(409)
+	h.post("/sounds", object{"name": "Casino.wav"}).is(409).pointsAt("/name")
 	h.post("/sounds", object{"name": "a/b"}).refuses("/name")
 	h.post("/templates", object{"name": "Loud", "type": "ad_hoc", "push": object{"sound": "Nope"}}).refuses("/push/sound")
 	loud := h.post("/templates", object{"name": "Loud", "type": "ad_hoc", "push": object{"sound": "Casino.wav"}}).is(201)

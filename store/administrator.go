@@ -36,7 +36,7 @@ func addAccount(ctx context.Context, tx Tx, a access.Account) error {
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		a.ID, a.Name, string(a.Role), !a.Scope.All(), a.Mail, a.Mobile, a.Alerts, ms(a.CreatedAt))
 	if isUnique(err) {
-		return fmt.Errorf("an account with this name exists already: %w", ErrConflict)
+		return nameTaken("an account")
 	}
 	if err != nil {
 		return err

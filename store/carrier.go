@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
 
@@ -56,7 +55,7 @@ func (s *Store) PutCarrier(ctx context.Context, g carrier.Gateway, entries ...ac
 		return insertCarrier(ctx, tx, g)
 	})
 	if isUnique(err) {
-		return false, fmt.Errorf("the carrier has a gateway of this domain already: %w", ErrConflict)
+		return false, &Taken{"domain", "the carrier has a gateway of this domain already"}
 	}
 	return created, err
 }

@@ -83,7 +83,7 @@ func (s *Store) PutGroup(ctx context.Context, scope access.Scope, g fleet.Group,
 		return err
 	})
 	if isUnique(err) {
-		return false, ErrConflict
+		return false, nameTaken("a group")
 	}
 	return created, err
 }

@@ -138,7 +138,7 @@ func (s *Store) PutServer(ctx context.Context, v channel.Server, entries ...acce
 		return err
 	})
 	if isUnique(err) {
-		return v, fmt.Errorf("a server named %q exists already: %w", v.Name, ErrConflict)
+		return v, nameTaken("a server")
 	}
 	return stored, err
 }

@@ -114,7 +114,7 @@ func templatesWith(ctx context.Context, tx Tx, sound string) (found []template.T
 
 func sameSound(err error) error {
 	if isUnique(err) {
-		return fmt.Errorf("the sound is in the list already: %w", ErrConflict)
+		return &Taken{"name", "the sound is in the list already"}
 	}
 	return err
 }

@@ -77,7 +77,7 @@ func (s *Store) PutTemplate(ctx context.Context, t template.Template, entries ..
 		return err
 	})
 	if isUnique(err) {
-		return t, fmt.Errorf("a template named %q exists already: %w", t.Name, ErrConflict)
+		return t, nameTaken("a template")
 	}
 	return stored, err
 }
