@@ -19,7 +19,7 @@ var people = map[string]string{
 	"users.delete":         "Supprimer",
 	"users.delete.card":    "Supprimer cet utilisateur",
 	"users.delete.title":   "Supprimer %s ?",
-	"users.delete.text":    "Leurs appareils restent, sans utilisateur. La source qui alimente le parc peut les recréer.",
+	"users.delete.text":    "Ses appareils restent, sans utilisateur. La source qui alimente le parc peut le recréer.",
 	"users.deleted":        "%s a été supprimé.",
 
 	"group.change":           "Modifier les groupes",

@@ -19,7 +19,7 @@ var people = map[string]string{
 	"users.delete":         "Eliminar",
 	"users.delete.card":    "Eliminar este utilizador",
 	"users.delete.title":   "Eliminar %s?",
-	"users.delete.text":    "Os dispositivos ficam, sem utilizador. A origem que alimenta a frota pode voltar a criá-los.",
+	"users.delete.text":    "Os dispositivos ficam, sem utilizador. A origem que alimenta a frota pode voltar a criá-lo.",
 	"users.deleted":        "%s foi eliminado.",
 
 	"group.change":           "Alterar grupos",
