@@ -421,7 +421,7 @@ func (a *attacker) victimWith(console *url.URL, token string) *http.Client {
 func TestPrivatePagesAreNotKept(t *testing.T) {
 	a := newAttacker(t)
 	victim := a.victim()
-	for _, path := range []string{"/", "/devices", "/devices.csv", "/profile", "/settings", "/settings/sign-in", "/nowhere", "/sign-in", "/api/docs", "/api/v1/devices", "/livez"} {
+	for _, path := range []string{"/", "/devices", "/devices.csv", "/profile", "/settings", "/settings/sign-in", "/nowhere", "/sign-in", "/api/docs", "/api/v1/devices", "/livez", "/readyz", "/hooks/vonage/x"} {
 		answer, err := victim.Get(a.app.Addr().Console + path)
 		if err != nil {
 			t.Fatal(err)
@@ -431,15 +431,28 @@ func TestPrivatePagesAreNotKept(t *testing.T) {
 		if path != "/api/docs" && h.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s may be kept: %q", path, h.Get("Cache-Control"))
 		}
-		if path == "/livez" {
-			continue
-		}
 		policy := h.Get("Content-Security-Policy")
 		if strings.Contains(policy, "unsafe") || !strings.Contains(policy, "frame-ancestors 'none'") || h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: policy %q", path, policy)
 		}
 		if h.Get("Strict-Transport-Security") != "" {
 			t.Errorf("%s asks for TLS in the open, where it counts for nothing", path)
+		}
+	}
+}
+
+// Nothing that any listener answers is kept, framed, or taken for what it is not.
+func TestEveryListenerSaysWhatItIs(t *testing.T) {
+	a := newAttacker(t)
+	at := a.app.Addr()
+	for _, address := range []string{at.Console + "/readyz", at.Metrics + "/metrics", at.Metrics + "/livez", at.Registration + "/livez", at.Registration + "/v1/registrations", at.Listener + "/livez"} {
+		answer, err := http.Get(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if h := answer.Header; h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v", address, h)
 		}
 	}
 }

@@ -29,22 +29,23 @@ type readiness struct {
 
 // health adds /livez and /readyz. They need no token and show nothing but this.
 func (a *App) health(routes *web.Routes) {
-	routes.Handle("GET /livez", access.Open, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	add := func(pattern string, answer http.HandlerFunc) {
+		routes.Handle(pattern, access.Open, web.SecurityHeaders(answer))
+	}
+	add("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
 		_, _ = w.Write([]byte("alive\n"))
-	}))
-	routes.Handle("GET /readyz", access.Open, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	})
+	add("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 		defer cancel()
 		answer := a.readiness(ctx)
 		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
 		if !answer.Ready {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 		_ = json.NewEncoder(w).Encode(answer) // a client that went away is no error of ours
-	}))
+	})
 }
 
 // readiness looks at everything that must be there before work can be taken on.

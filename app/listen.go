@@ -59,7 +59,7 @@ func (a *App) listen(console net.Listener) error {
 	if err := a.listenRedirect(); err != nil {
 		return err
 	}
-	a.log.Info("listening", "console", a.addr.Console, "metrics", a.addr.Metrics, "registration", a.addr.Registration, "listener", a.addr.Listener)
+	a.log.Info("listening", "console", a.addr.Console, "http", a.addr.Redirect, "metrics", a.addr.Metrics, "registration", a.addr.Registration, "listener", a.addr.Listener)
 	return nil
 }
 
@@ -86,9 +86,9 @@ func (a *App) listenMetrics() (net.Listener, error) {
 // measures answers on the metrics' listener, which every role has.
 func (a *App) measures() http.Handler {
 	routes := web.NewRoutes(nil, nil)
-	routes.Handle("GET /metrics", access.Open, promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{
+	routes.Handle("GET /metrics", access.Open, web.SecurityHeaders(promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelError),
-	}))
+	})))
 	a.health(routes)
 	return routes
 }

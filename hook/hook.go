@@ -32,7 +32,7 @@ func New(d Door, log *slog.Logger) web.Face {
 	mux.Handle("/hooks/vonage/{capability}", access.Open, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(take(d, log, w, r))
 	}))
-	return web.Face{Handler: mux, Routes: mux.All()}
+	return web.Face{Handler: web.SecurityHeaders(mux), Routes: mux.All()}
 }
 
 // take reads one receipt and says which status answers it. Services send again what is not answered with 2xx.
