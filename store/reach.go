@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -105,7 +106,7 @@ func (s *Store) compileRare(ctx context.Context, tx Tx, scope access.Scope, a fl
 	if keys == nil {
 		return s.compile(ctx, tx, scope, a, true) // one pass in order is quicker than an index that leads everywhere
 	}
-	c := &audience{query: s.query()}
+	c := &audience{query: s.query(), scope: scope}
 	c.with = `WITH listed_devices (key) AS ` + s.listed(c.arg(jsonKeys(keys)), intKind) + `,
 		listed_people (key) AS (SELECT d.user_key FROM devices d WHERE d.user_key IS NOT NULL AND d.key IN (SELECT key FROM listed_devices)) `
 	c.device = "d.key IN (SELECT key FROM listed_devices)"
@@ -167,14 +168,12 @@ func (c *audience) countNumbers(ctx context.Context, tx Tx, typed []string) (n i
 
 // sample shows the first devices with their people, then people without a device of the audience.
 func (c *audience) sample(ctx context.Context, tx Tx) ([]fleet.Sample, error) {
-	rows, err := tx.Query(ctx, fmt.Sprintf(`%s SELECT d.id, COALESCE(u.id, ''), d.name, %s FROM devices d LEFT JOIN users u ON u.key = d.user_key
-		WHERE %s ORDER BY d.key LIMIT %d`, c.with, deviceUserName, c.device, sampleSize), c.args...)
+	rows, err := tx.Query(ctx, fmt.Sprintf(`%s SELECT d.id, COALESCE(u.id, ''), d.name, %s FROM %s
+		WHERE %s ORDER BY d.key LIMIT %d`, c.with, deviceUserName, deviceTables(c.scope), c.device, sampleSize), c.args...)
 	list, err := all(rows, err, func(r Row) (s fleet.Sample, err error) {
 		var person string
 		err = r.Scan(&s.DeviceID, &s.UserID, &s.Name, &person)
-		if s.Name == "" {
-			s.Name = person
-		}
+		s.Name = cmp.Or(s.Name, person, string(s.DeviceID))
 		return s, err
 	})
 	if err != nil || len(list) == sampleSize {

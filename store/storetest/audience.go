@@ -230,6 +230,8 @@ var audiences = []struct {
 		fleet.Reach{Devices: 3, Users: 3, Push: 1, SMTP: 1, WithoutAddress: 3}},
 	{"lists narrowed by a filter", fleet.Audience{Groups: []string{"Nurses", "Porters"}, Filter: &fleet.Filter{Platform: []fleet.Platform{fleet.IOS}}},
 		ids("phone"), people("ana"), fleet.Reach{Devices: 1, Users: 1, Push: 1, SMTP: 1, SMS: 1}},
+	{"a filter that looks at every row", fleet.Audience{Filter: &fleet.Filter{Property: []fleet.PropertyCondition{{Name: "FLOOR", Op: fleet.Eq, Value: "12"}}}},
+		ids("tablet"), people("ana"), fleet.Reach{Devices: 1, Users: 1, SMTP: 1, SMS: 1}},
 	{"nobody passes the filter", fleet.Audience{UserIDs: people("clara"), Filter: &fleet.Filter{Platform: []fleet.Platform{fleet.IOS}}},
 		nil, nil, fleet.Reach{}},
 	{"addresses beside", fleet.Audience{DeviceIDs: ids("phone"), Addresses: &fleet.Addresses{

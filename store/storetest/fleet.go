@@ -485,6 +485,22 @@ func testScopes(t *testing.T, open opener) {
 			t.Errorf("reach outside %+v, %v", reach, err)
 		}
 	})
+	t.Run("whose person is outside is nobody's", func(t *testing.T) {
+		putDevice(t, s, device("lent", func(d *fleet.Device) { d.Name, d.User, d.Groups = "", "out", []string{"A"} }))
+		for _, a := range []fleet.Audience{
+			{DeviceIDs: []fleet.DeviceID{"lent"}},
+			{Filter: &fleet.Filter{Search: "lent"}},
+		} {
+			reach, err := s.AudienceReach(ctx, scope, a)
+			want := fleet.Reach{Devices: 1, WithoutAddress: 1, Sample: []fleet.Sample{{DeviceID: "lent", Name: "lent"}}}
+			if diff := cmp.Diff(want, reach); err != nil || diff != "" {
+				t.Errorf("%v\n%s", err, diff)
+			}
+		}
+		if err := s.DeleteDevice(ctx, everything, "lent"); err != nil {
+			t.Fatal(err)
+		}
+	})
 	t.Run("what is outside does not exist", func(t *testing.T) {
 		_, readDevice := s.Device(ctx, scope, "outside")
 		_, readUser := s.User(ctx, scope, "out")
