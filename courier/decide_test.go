@@ -123,3 +123,46 @@ func TestPause(t *testing.T) {
 		})
 	}
 }
+
+// TestTroubleOfABatch: what says that the server is in trouble is judged in the order in which the answers came, and one
+// event counts once.
+func TestTroubleOfABatch(t *testing.T) {
+	trouble := message.Fail(message.Failure{Scope: message.Trouble, Reason: message.ServerError, Detail: "500"})
+	well, untouched := message.Accept(""), message.Outcome{}
+	broken := message.Fail(message.Failure{Scope: message.LostAnswer, Reason: message.LostAnswerReason, Event: new(message.Event)})
+	at := func(turn int64, o message.Outcome) message.Outcome {
+		o.Turn = turn
+		return o
+	}
+	tests := []struct {
+		name     string
+		outcomes []message.Outcome
+		cut      bool
+		want     message.Reason
+	}{
+		{"all is well", []message.Outcome{well, well}, false, ""},
+		{"three in a row", []message.Outcome{well, trouble, trouble, trouble, well}, false, message.ServerError},
+		{"two and two", []message.Outcome{trouble, trouble, well, trouble, trouble}, false, ""},
+		{"side by side, with successes between", []message.Outcome{at(1, trouble), at(3, trouble), at(5, trouble), at(2, well), at(4, well)}, false, ""},
+		{"apart, and in a row", []message.Outcome{at(2, trouble), at(1, well), at(3, trouble), at(5, well), at(4, trouble)}, false, message.ServerError},
+		{"a broken connection", []message.Outcome{broken, broken, broken, broken, broken}, false, ""},
+		{"a broken connection and two more", []message.Outcome{broken, broken, trouble, broken, trouble}, false, message.ServerError},
+		{"a sender that stopped", []message.Outcome{broken, broken, untouched}, false, message.LostAnswerReason},
+		{"a sender that was stopped", []message.Outcome{broken, broken, untouched}, true, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := sentBatch{outcomes: test.outcomes, cut: test.cut, parcels: make([]Parcel, len(test.outcomes))}
+			for i := range b.parcels {
+				b.parcels[i].ID = message.DeliveryID(i + 1)
+			}
+			got := message.Reason("")
+			if f := b.trouble(new(channel.Streak)); f != nil {
+				got = f.Reason
+			}
+			if got != test.want {
+				t.Errorf("the server's trouble is %q, want %q", got, test.want)
+			}
+		})
+	}
+}

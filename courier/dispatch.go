@@ -1,9 +1,11 @@
 package courier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"heliograph/channel"
@@ -351,39 +353,44 @@ func (c *Courier) judge(server *open, b sentBatch, results *Results) (left []mes
 	return left
 }
 
-// trouble is the failure that says the server itself is in trouble; nil when nothing does. A mail to many recipients is
-// one message of a streak, however many outcomes it had. A sender that stopped by itself saw a streak of its own.
+// trouble is the failure that says the server itself is in trouble; nil when nothing does. A sender that stopped by
+// itself saw a streak of its own.
 func (b sentBatch) trouble(streak *channel.Streak) (whole *message.Failure) {
 	var last *message.Failure
-	var group message.DeliveryID
-	stopped := false
-	for i, o := range b.outcomes {
-		switch f := o.Failure; {
+	for _, i := range b.turns() {
+		switch o := b.outcomes[i]; {
 		case !o.Handed():
-			stopped = !b.cut
 			continue
-		case f == nil:
-			group, last = 0, nil
-		case f.Scope == message.WholeServer:
-			whole = f
-		case channel.Troubling(o):
-			if one := b.parcels[i]; !one.Shared || one.Channel != message.SMTP || last == nil || *last != *f {
-				group = b.parcels[i].ID
-			}
-			last = f
-		}
-		id := b.parcels[i].ID
-		if group != 0 {
-			id = group
-		}
-		if streak.Add(id, o) && whole == nil {
+		case o.Failure == nil:
+			last = nil
+		case o.Failure.Scope == message.WholeServer:
 			whole = o.Failure
+		case channel.Troubling(o):
+			last = o.Failure
+		}
+		if streak.Add(b.parcels[i].ID, b.outcomes[i]) && whole == nil {
+			whole = b.outcomes[i].Failure
 		}
 	}
-	if whole == nil && stopped {
+	if whole == nil && b.stopped() {
 		whole = last
 	}
 	return whole
+}
+
+// turns are the places of the outcomes in the order in which they came.
+func (b sentBatch) turns() []int {
+	order := make([]int, len(b.outcomes))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(b.outcomes[i].Turn, b.outcomes[j].Turn) })
+	return order
+}
+
+// stopped reports whether the sender stopped handing over by itself.
+func (b sentBatch) stopped() bool {
+	return !b.cut && slices.ContainsFunc(b.outcomes, func(o message.Outcome) bool { return !o.Handed() })
 }
 
 // waits is the result of a delivery that was not handed over.

@@ -8,6 +8,9 @@ type Outcome struct {
 	Accepted   bool     // the provider took responsibility for the message
 	ProviderID string   // what the provider calls it; may be empty
 	Failure    *Failure // nil unless the message was refused or lost
+
+	// Turn orders outcomes by when they came, the first with the smallest; equal ones stand in the order of the batch.
+	Turn int64
 }
 
 // Accept is the outcome of a message that the provider took.
@@ -32,7 +35,14 @@ type Failure struct {
 	// Uncounted goes with RecipientForNow: the server behind this address is in trouble, and it is not everybody's (Web
 	// Push has one for each browser). The delivery waits for RetryAfter, and no attempt is counted.
 	Uncounted bool
+
+	// Event is what befell this message and others together, such as a connection that broke; nil = it befell this one
+	// alone. However many messages it hit, it is one trouble of the server.
+	Event *Event
 }
+
+// Event is something that happened to several messages at once. It has nothing but its identity.
+type Event struct{ _ byte }
 
 // Scope says whom a failure concerns, and with that what happens next. See docs/flow.md.
 type Scope uint8

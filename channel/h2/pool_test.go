@@ -301,6 +301,7 @@ func TestBrokenConnectionIsOneEvent(t *testing.T) {
 	})
 	defer s.Close()
 	p := newPool(t, s, Options{})
+	defer p.Close()
 	events := map[*message.Event]int{}
 	for range 2 {
 		mustAnswer(t, p)
@@ -328,7 +329,9 @@ func TestResetStreamIsNoEvent(t *testing.T) {
 		}
 	})
 	defer s.Close()
-	if _, f := do(newPool(t, s, Options{})); f == nil || f.Scope != message.LostAnswer || f.Event != nil {
+	p := newPool(t, s, Options{})
+	defer p.Close()
+	if _, f := do(p); f == nil || f.Scope != message.LostAnswer || f.Event != nil {
 		t.Errorf("%+v", f)
 	}
 }
