@@ -31,33 +31,22 @@ func (s *Store) runEach(ctx context.Context, tx Tx, list []statement, scan func(
 
 func (e *sqliteEngine) runPrepared(ctx context.Context, tx sqliteTx, list []statement, scan func(int, Row) error) error {
 	ctx = tx.lasting(ctx)
-	here := map[string]*sql.Stmt{}
-	for i, s := range list {
-		p := here[s.query]
-		if p == nil {
-			var err error
-			if p, err = e.inside(ctx, tx, s.query); err != nil {
-				return err
-			}
-			here[s.query] = p
-		}
+	return e.eachPrepared(ctx, tx, list, func(i int, p *sql.Stmt) error {
 		if scan == nil {
-			if _, err := p.ExecContext(ctx, s.args...); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := scan(i, oneRow{p.QueryRowContext(ctx, s.args...)}); err != nil {
+			_, err := p.ExecContext(ctx, list[i].args...)
 			return err
 		}
-	}
-	return nil
+		return scan(i, oneRow{p.QueryRowContext(ctx, list[i].args...)})
+	})
 }
 
 // countEach runs statements as runEach does, and tells how many rows each touched. A statement that returns nothing is
 // much cheaper on SQLite than one that does.
 func (s *Store) countEach(ctx context.Context, tx Tx, list []statement) (touched []int64, err error) {
 	touched = make([]int64, len(list))
+	if len(list) == 0 {
+		return touched, nil
+	}
 	switch t := tx.(type) {
 	case sqliteTx:
 		err = s.engine.(*sqliteEngine).countPrepared(ctx, t, list, touched) //nolint:forcetypeassert // whose transaction it is
@@ -69,6 +58,17 @@ func (s *Store) countEach(ctx context.Context, tx Tx, list []statement) (touched
 
 func (e *sqliteEngine) countPrepared(ctx context.Context, tx sqliteTx, list []statement, touched []int64) error {
 	ctx = tx.lasting(ctx)
+	return e.eachPrepared(ctx, tx, list, func(i int, p *sql.Stmt) error {
+		result, err := p.ExecContext(ctx, list[i].args...)
+		if err == nil {
+			touched[i], err = result.RowsAffected()
+		}
+		return err
+	})
+}
+
+// eachPrepared goes through the list with its statements, prepared for the transaction.
+func (e *sqliteEngine) eachPrepared(ctx context.Context, tx sqliteTx, list []statement, do func(int, *sql.Stmt) error) error {
 	here := map[string]*sql.Stmt{}
 	for i, s := range list {
 		p := here[s.query]
@@ -79,37 +79,9 @@ func (e *sqliteEngine) countPrepared(ctx context.Context, tx sqliteTx, list []st
 			}
 			here[s.query] = p
 		}
-		result, err := p.ExecContext(ctx, s.args...)
-		if err != nil {
+		if err := do(i, p); err != nil {
 			return err
 		}
-		if touched[i], err = result.RowsAffected(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func countBatch(ctx context.Context, tx postgresTx, list []statement, touched []int64) (err error) {
-	if len(list) == 0 {
-		return nil
-	}
-	batch := &pgx.Batch{}
-	for _, s := range list {
-		batch.Queue(s.query, s.args...)
-	}
-	results := tx.SendBatch(ctx, batch)
-	defer func() {
-		if closed := results.Close(); err == nil {
-			err = closed
-		}
-	}()
-	for i := range list {
-		tag, err := results.Exec()
-		if err != nil {
-			return err
-		}
-		touched[i] = tag.RowsAffected()
 	}
 	return nil
 }
@@ -124,7 +96,26 @@ func (e *sqliteEngine) inside(ctx context.Context, tx sqliteTx, text string) (*s
 	return tx.PrepareContext(ctx, text)
 }
 
-func runBatch(ctx context.Context, tx postgresTx, list []statement, scan func(int, Row) error) (err error) {
+func runBatch(ctx context.Context, tx postgresTx, list []statement, scan func(int, Row) error) error {
+	return eachSent(ctx, tx, list, func(i int, results pgx.BatchResults) error {
+		if scan == nil {
+			_, err := results.Exec()
+			return err
+		}
+		return scan(i, oneRow{results.QueryRow()})
+	})
+}
+
+func countBatch(ctx context.Context, tx postgresTx, list []statement, touched []int64) error {
+	return eachSent(ctx, tx, list, func(i int, results pgx.BatchResults) error {
+		tag, err := results.Exec()
+		touched[i] = tag.RowsAffected()
+		return err
+	})
+}
+
+// eachSent sends the list as a whole and goes through the answers.
+func eachSent(ctx context.Context, tx postgresTx, list []statement, read func(int, pgx.BatchResults) error) (err error) {
 	batch := &pgx.Batch{}
 	for _, s := range list {
 		batch.Queue(s.query, s.args...)
@@ -136,12 +127,7 @@ func runBatch(ctx context.Context, tx postgresTx, list []statement, scan func(in
 		}
 	}()
 	for i := range list {
-		if scan == nil {
-			_, err = results.Exec()
-		} else {
-			err = scan(i, oneRow{results.QueryRow()})
-		}
-		if err != nil {
+		if err := read(i, results); err != nil {
 			return err
 		}
 	}
