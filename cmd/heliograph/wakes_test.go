@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -166,11 +167,29 @@ func (s *wakeScene) register() {
 	service := newCaller(s.t, ready.Registration, key, s.client)
 	for i := range s.wakeFigures.phones {
 		token := fmt.Sprintf("%064x", i+1)
-		made := service.call(http.StatusCreated, "POST", "/v1/registrations", object{
+		made := s.registered(service, object{
 			"platform": "ios", "token": token, "app": crashApp, "environment": "production", "wake": "badge", "folders": []string{"inbox"},
-		}).body
+		})
 		_, path, _ := strings.Cut(text(made, "listener_urls", "inbox"), "/ews/")
 		s.phones = append(s.phones, mailPhone{token, "/ews/" + path})
+	}
+}
+
+// registered asks again, as an app does that is told to come later: a key registers only so many a second.
+func (s *wakeScene) registered(service caller, phone object) object {
+	for {
+		a, err := service.try("POST", "/v1/registrations", phone)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		switch seconds, _ := strconv.Atoi(a.header.Get("Retry-After")); {
+		case a.status == http.StatusCreated:
+			return a.body
+		case a.status != http.StatusTooManyRequests || seconds == 0:
+			s.t.Fatalf("registering a phone answered %d: %v", a.status, a.body)
+		default:
+			<-time.After(time.Duration(seconds) * time.Second)
+		}
 	}
 }
 
