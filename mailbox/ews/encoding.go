@@ -53,8 +53,9 @@ var declarations = [][]byte{
 }
 
 // declaration is XML 1.0 section 2.8. Every 1.x is read as 1.0, as its fifth edition asks for.
-var declaration = regexp.MustCompile(`^<\?xml\s+version\s*=\s*["']1\.[0-9]+["']` +
-	`(?:\s+encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["'])?(?:\s+standalone\s*=\s*["'](?:yes|no)["'])?\s*\?>`)
+var declaration = regexp.MustCompile(`^<\?xml\s+version\s*=\s*(?:"1\.[0-9]+"|'1\.[0-9]+')` +
+	`(?:\s+encoding\s*=\s*(?:"([A-Za-z][A-Za-z0-9._-]*)"|'([A-Za-z][A-Za-z0-9._-]*)'))?` +
+	`(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*\?>`)
 
 // declared parts the declaration from what follows, and reads the encoding that it promises, in small letters; "" = none.
 func declared(text []byte) (rest []byte, encoding string, err error) {
@@ -70,7 +71,7 @@ func declared(text []byte) (rest []byte, encoding string, err error) {
 	if found == nil {
 		return nil, "", Malformed
 	}
-	return text[len(found[0]):], strings.ToLower(string(found[1])), nil
+	return text[len(found[0]):], strings.ToLower(string(found[1]) + string(found[2])), nil
 }
 
 // known are the encodings of which nothing is to be done. A sender that declares UTF-16 but writes single bytes (a string of

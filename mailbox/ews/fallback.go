@@ -58,8 +58,8 @@ func (w *walker) token(token xml.Token, raw []byte) error {
 	case xml.CharData:
 		return w.chars(t, raw)
 	case xml.ProcInst:
-		if strings.EqualFold(t.Target, "xml") {
-			return Malformed // the declaration is gone by now
+		if !instruction(t.Target, raw) {
+			return Malformed
 		}
 	case xml.Directive:
 		if len(t) >= 7 && strings.EqualFold(string(t[:7]), "DOCTYPE") {
@@ -68,6 +68,12 @@ func (w *walker) token(token xml.Token, raw []byte) error {
 		return Malformed
 	}
 	return nil
+}
+
+// instruction reports whether a processing instruction may stand here. The declaration is gone by now.
+func instruction(target string, raw []byte) bool {
+	rest := raw[len("<?")+len(target):]
+	return !strings.EqualFold(target, "xml") && !strings.Contains(target, ":") && (string(rest) == "?>" || bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0)
 }
 
 func (w *walker) here() place { return w.places[len(w.places)-1] }
@@ -83,9 +89,9 @@ func (w *walker) start(t xml.StartElement, raw []byte) error {
 	if err := w.names(t, raw); err != nil {
 		return err
 	}
-	local := []byte(t.Name.Local)
-	p := w.here().inside(local)
-	w.d.open(p, local)
+	name := []byte(t.Name.Local)
+	p := w.here().inside(name)
+	w.d.open(p, name)
 	for _, attribute := range t.Attr {
 		if attribute.Name.Space != "xmlns" && p.wants([]byte(attribute.Name.Local)) {
 			w.d.attribute(p, []byte(attribute.Value))
@@ -110,14 +116,14 @@ func (w *walker) names(t xml.StartElement, raw []byte) error {
 	return w.scope.enter(element, attributes, len(w.places))
 }
 
-// misnamed reports whether an element has an attribute twice, a name that is nothing but a prefix or a local part, or a
+// misnamed reports whether an element has an attribute twice, a name that is not one on both sides of its colon, or a
 // prefix that stands for nothing.
 func misnamed(t xml.StartElement) bool {
-	if strings.Contains(t.Name.Local, ":") {
+	if !local(t.Name.Local) {
 		return true
 	}
 	for i, a := range t.Attr {
-		if strings.Contains(a.Name.Local, ":") || a.Name.Space == "xmlns" && a.Value == "" {
+		if !local(a.Name.Local) || a.Name.Space == "xmlns" && a.Value == "" {
 			return true
 		}
 		for _, before := range t.Attr[:i] {
@@ -127,6 +133,11 @@ func misnamed(t xml.StartElement) bool {
 		}
 	}
 	return false
+}
+
+// local reports whether what encoding/xml takes for the local part of a name is one: it looks at the name as a whole.
+func local(part string) bool {
+	return !strings.Contains(part, ":") && strings.IndexAny(part, "-.0123456789") != 0
 }
 
 // strayReference reports whether there is a reference to half a character of UTF-16, of which encoding/xml makes U+FFFD.
