@@ -110,6 +110,9 @@ func (c *Courier) devices(ctx context.Context, p planned, args ExpandArgs, route
 			continue
 		}
 		more, err := c.merge(ctx, p, channel, p.plan.Written(channel, page, routes))
+		if err == nil {
+			more, err = c.sharedNumbers(ctx, p, channel, more)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -142,6 +145,21 @@ func (c *Courier) merge(ctx context.Context, p planned, channel message.Channel,
 	}), nil
 }
 
+// sharedNumbers leaves out a text message that says nothing of its recipient, to a telephone that gets it already: people
+// share one, and each message costs money.
+func (c *Courier) sharedNumbers(ctx context.Context, p planned, channel message.Channel, list []message.Delivery) ([]message.Delivery, error) {
+	if channel != message.SMS || !p.plan.Shared(channel) {
+		return list, nil
+	}
+	seen := map[string]bool{}
+	list = slices.DeleteFunc(list, func(d message.Delivery) bool {
+		again := d.State == message.Queued && seen[d.Address]
+		seen[d.Address] = true
+		return again
+	})
+	return c.notYet(ctx, p, channel, list)
+}
+
 func userKeys(list []message.Delivery) (keys []int64) {
 	for _, d := range list {
 		if d.User != 0 {
@@ -169,7 +187,11 @@ func (c *Courier) people(ctx context.Context, p planned, args ExpandArgs, routes
 		if err != nil {
 			return nil, nil, err
 		}
-		list = append(list, p.plan.Written(channel, reach, routes)...)
+		more, err := c.sharedNumbers(ctx, p, channel, p.plan.Written(channel, reach, routes))
+		if err != nil {
+			return nil, nil, err
+		}
+		list = append(list, more...)
 	}
 	return list, args.after(page[len(page)-1].User.Key, len(page), Addresses), nil
 }
@@ -259,7 +281,9 @@ func (c *Courier) notYet(ctx context.Context, p planned, channel message.Channel
 			reached[address] = true
 		}
 	}
-	return slices.DeleteFunc(list, func(d message.Delivery) bool { return d.Address != "" && reached[strings.ToLower(d.Address)] }), nil
+	return slices.DeleteFunc(list, func(d message.Delivery) bool {
+		return d.State == message.Queued && reached[strings.ToLower(d.Address)]
+	}), nil
 }
 
 // addresses are those that belong to nobody we know: the text's own, and those that were typed by hand.

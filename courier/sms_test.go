@@ -56,6 +56,35 @@ func TestSMSGoesOutAndReceiptsSettleIt(t *testing.T) {
 	})
 }
 
+// TestSharedNumberGetsOneSharedText: people with one telephone get one message, unless it speaks of them.
+func TestSharedNumberGetsOneSharedText(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("sms", "Gateway")
+		h.numbers(3, "+33")
+		phone := fleet.NewDevice("phone") // its person is reached with the devices, and the others later
+		phone.Name, phone.Platform, phone.User = "Phone", fleet.Android, "n33000"
+		_, err := h.store.PutDevice(h.Context(), access.Everything, phone)
+		h.must(err)
+		a := texted(3, "+33")
+		for i, mobile := range []string{"+33612345000", "+33612345001", "+33612345000", ""} {
+			u := fleet.User{ID: fleet.UserID(fmt.Sprint("twin", i)), Mobile: mobile}
+			_, err := h.store.PutUser(h.Context(), access.Everything, u)
+			h.must(err)
+			a.UserIDs = append(a.UserIDs, u.ID)
+		}
+		for _, recipient := range []string{"${user.mobile}", "${firstnotnull(device.TEL_NUMBER, user.mobile)}"} {
+			shared := sms("Hello")
+			shared.SMS.Recipient = recipient
+			n := h.done(h.send(shared, a))
+			h.count(n, message.SMS, message.Sent, 3)
+			h.count(n, message.SMS, message.Skipped, 1) // who has no number is told about
+			personal := sms("Hello ${user.username}")
+			personal.SMS.Recipient = recipient
+			h.count(h.done(h.send(personal, a)), message.SMS, message.Sent, 6)
+		}
+	})
+}
+
 func TestSMSWithALostAnswerIsUnknownUntilSomebodySettlesIt(t *testing.T) {
 	onBoth(t, func(h *house) {
 		server := h.server("sms", "Gateway")
