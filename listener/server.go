@@ -50,7 +50,10 @@ func (h *handshakes) Write(line []byte) (int, error) {
 
 // cutAddress parts "192.0.2.1:4711: what" and "[2001:db8::1]:4711: what".
 func cutAddress(text string) (from, why string) {
-	host := strings.Index(text, "]") + 1 // 0 without brackets
+	host := 0
+	if strings.HasPrefix(text, "[") { // what went wrong may hold brackets, too
+		host = strings.Index(text, "]") + 1
+	}
 	if end := strings.Index(text[host:], ": "); end >= 0 {
 		return text[:host+end], text[host+end+2:]
 	}
