@@ -24,6 +24,7 @@ type Registrations struct {
 	options   Options
 	keys      keyLimits
 	sizes     sizes
+	renewed   renewals
 }
 
 // Store is what Registrations keep. Each method that writes is one transaction, and the store's clock says when.
@@ -207,13 +208,18 @@ func (r *Registrations) Update(ctx context.Context, now Registration, u Update) 
 	if err := r.store.PutToken(ctx, now.Key, token); err != nil {
 		return now, err
 	}
+	r.renewed.note(now.Key, r.options.Now())
 	now, _, err = r.store.Registration(ctx, now.ID)
 	return now, err
 }
 
 // Revoke ends a registration: its app signed out. Its mail server is told Unsubscribe from now on.
 func (r *Registrations) Revoke(ctx context.Context, now Registration) error {
-	return r.store.EndRegistration(ctx, now.Key, Revoked)
+	if err := r.store.EndRegistration(ctx, now.Key, Revoked); err != nil {
+		return err
+	}
+	r.renewed.note(now.Key, r.options.Now())
+	return nil
 }
 
 // Bind is what an app says about a subscription that it made. Words are the API's.

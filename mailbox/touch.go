@@ -189,7 +189,7 @@ func (w *Waker) deskOf(c Capability) (*desk, Answer) {
 		now := w.options.Now()
 		if d := w.desks.get(hash); d != nil {
 			d.mu.Lock()
-			if !d.gone && now.Sub(d.read) < targetKept {
+			if !d.gone && now.Sub(d.read) < targetKept && !w.registrations.renewed.since(d.key, d.read) {
 				d.used = now
 				return d, 0
 			}
@@ -217,7 +217,7 @@ func (w *Waker) setUp(t *Target, asked time.Time) *desk {
 		d.mu.Unlock()
 		return nil
 	}
-	if d.read.Before(asked) || d.read.IsZero() {
+	if !d.read.After(asked) {
 		d.set(*t, asked)
 	}
 	d.used = asked

@@ -353,3 +353,27 @@ func TestNetworks(t *testing.T) {
 		}
 	})
 }
+
+// TestAppsChangesCountAtOnce: what an app says of itself holds for the next event already, where its device registers with
+// the process that listens.
+func TestAppsChangesCountAtOnce(t *testing.T) {
+	play(t, nil, func(st *stage) {
+		p := st.Register("aa01", nil)
+		st.wantAnswer(st.inbox(p, st.signal(newMail, 1)), mailbox.OK)
+		later(2 * time.Second)
+		if _, err := st.Registrations.Update(st.Context(), st.Now(p), mailbox.Update{Token: "aa02"}); err != nil {
+			st.Fatal(err)
+		}
+		st.wantAnswer(st.inbox(p, st.signal(newMail, 2)), mailbox.OK)
+		st.wantBadges(1, 2)
+		if wakes := st.Provider.Accepted(); wakes[1].Address != "aa02" {
+			st.Errorf("woken by %q after another token came", wakes[1].Address)
+		}
+		later(2 * time.Second)
+		if err := st.Registrations.Revoke(st.Context(), p.Registration); err != nil {
+			st.Fatal(err)
+		}
+		st.wantAnswer(st.inbox(p, st.signal(newMail, 3)), mailbox.Unsubscribe)
+		st.wantBadges(1, 2)
+	})
+}
