@@ -365,6 +365,32 @@ func TestDeliveriesFollowTheActiveServer(t *testing.T) {
 	})
 }
 
+// TestAnotherServerTakesOverFromAPausedOne: nobody waits for the end of the pause.
+func TestAnotherServerTakesOverFromAPausedOne(t *testing.T) {
+	onBoth(t, func(h *house) {
+		first := h.server("smtp", "First")
+		h.people(4)
+		h.peers.answer("*", failing(message.WholeServer, message.Credentials, "Wrong password"))
+		n := h.send(mail("Hello ${user.mail}", "Text"), everyone)
+		h.paused(first)
+		h.peers.answer("*", message.Accept("ok"))
+		second := h.server("smtp", "Second")
+		_, err := h.door.ActivateServer(h.Context(), admin, second.ID)
+		h.must(err)
+		n = h.done(n)
+		for _, d := range h.deliveries(n) {
+			if d.State != message.Sent || d.Server != "Second" {
+				h.Errorf("%v by %q", d.State, d.Server)
+			}
+		}
+		now, err := h.store.Server(h.Context(), first.ID)
+		h.must(err)
+		if now.Pause != nil || now.Active {
+			h.Errorf("the first one is active: %v, paused: %+v", now.Active, now.Pause)
+		}
+	})
+}
+
 func TestLeftAudience(t *testing.T) {
 	onBoth(t, func(h *house) {
 		server := h.server("smtp", "Mail")

@@ -125,7 +125,7 @@ func (s *Store) PutServer(ctx context.Context, v channel.Server, entries ...acce
 		if err := s.putServer(ctx, tx, v, sealed); err != nil {
 			return err
 		}
-		if err := oneActive(ctx, tx, v); err != nil {
+		if err := s.oneActive(ctx, tx, v); err != nil {
 			return err
 		}
 		if err := reviveTokens(ctx, tx, v); err != nil {
@@ -172,15 +172,25 @@ func firstOfItsKind(ctx context.Context, tx Tx, v channel.Server) (first bool, e
 	return first, err
 }
 
-// oneActive keeps the rule: of a kind, app and environment at most one is active.
-func oneActive(ctx context.Context, tx Tx, v channel.Server) error {
+// oneActive keeps the rule: of a kind, app and environment at most one is active. What waits for the others goes by this
+// one at once, also when they are paused: a pause is for those who send.
+func (s *Store) oneActive(ctx context.Context, tx Tx, v channel.Server) error {
 	if !v.Active {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `UPDATE servers SET active = FALSE WHERE `+sameRoute+` AND id <> $4`,
-		v.Kind, v.Route.App, v.Route.Environment, v.ID)
+	others := []any{v.Kind, v.Route.App, v.Route.Environment, v.ID}
+	if _, err := tx.Exec(ctx, `UPDATE servers SET active = FALSE WHERE `+sameRoute+` AND id <> $4`, others...); err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, `SELECT id FROM servers WHERE `+sameRoute+` AND id <> $4 AND paused_since > 0`, others...)
+	paused, err := all(rows, err, one[string])
 	if err != nil {
 		return err
+	}
+	for _, id := range paused {
+		if err := s.resumeServer(ctx, tx, id); err != nil {
+			return err
+		}
 	}
 	return hurryMoves(ctx, tx, v)
 }
@@ -203,7 +213,7 @@ func (s *Store) ActivateServer(ctx context.Context, id string, entries ...access
 		if _, err := tx.Exec(ctx, `UPDATE servers SET active = TRUE WHERE key = $1`, v.Key); err != nil {
 			return err
 		}
-		if err := oneActive(ctx, tx, v); err != nil {
+		if err := s.oneActive(ctx, tx, v); err != nil {
 			return err
 		}
 		return s.reviveRegistrations(ctx, tx, v)
