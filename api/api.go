@@ -58,6 +58,7 @@ type Door interface {
 
 	Templates
 	MailPush
+	Network
 }
 
 // Options of the API. Store, Door, SignIns and Providers are required.

@@ -237,16 +237,8 @@ type MailNetwork struct {
 
 // MailConnection is one connection that must be let through.
 type MailConnection struct {
-	From      string   `json:"from" enum:"devices,mail_servers,heliograph" doc:"Who opens it."`
-	Direction string   `json:"direction" enum:"inbound,outbound" doc:"As this installation sees it."`
-	Purpose   string   `json:"purpose" enum:"registration,mailbox,push,token"`
-	Host      string   `json:"host" example:"listener.emea.example.com"`
-	Port      int      `json:"port" example:"443"`
-	AlsoPorts []int    `json:"also_ports" doc:"Ports at which the same service answers."`
-	Protocol  string   `json:"protocol" example:"HTTPS"`
-	Addresses []string `json:"addresses" doc:"Of the host now."`
-	Trouble   string   `json:"trouble" enum:",no_name,no_answer,link_local" doc:"Why there are no addresses; empty = there are."`
-	Needed    []string `json:"needed_by" doc:"Names of the push providers that need it."`
+	From string `json:"from" enum:"devices,mail_servers,heliograph" doc:"Who opens it."`
+	Connection
 }
 
 // ExchangeProxy is for Exchange servers behind a proxy.
@@ -278,7 +270,7 @@ func (s *server) getMailNetwork(ctx context.Context, _ access.Actor, _ *struct{}
 	}
 	out := MailNetwork{LookedUpAt: n.At, Connections: []MailConnection{}, Exchange: ExchangeProxy{mailbox.ExchangeConfig, n.Proxy}, Gateway: []GatewayRule{}}
 	for _, r := range n.List {
-		out.Connections = append(out.Connections, showConnection(r))
+		out.Connections = append(out.Connections, showMailConnection(r))
 	}
 	for _, rule := range n.Rules {
 		host, port := n.EWS.Host, n.EWS.Port
@@ -290,21 +282,11 @@ func (s *server) getMailNetwork(ctx context.Context, _ access.Actor, _ *struct{}
 	return find(out, nil)
 }
 
-func showConnection(r intake.Requirement) MailConnection {
-	c := MailConnection{
-		From: "heliograph", Direction: "outbound", Purpose: string(r.Purpose), Host: r.Host, Port: r.Port, AlsoPorts: append([]int{}, r.Also...),
-		Protocol: r.Protocol, Addresses: []string{}, Trouble: string(r.Trouble), Needed: []string{},
-	}
+func showMailConnection(r intake.Requirement) MailConnection {
 	if r.Inbound {
-		c.From, c.Direction = opensConnection[c.Purpose], "inbound"
+		return MailConnection{opensConnection[string(r.Purpose)], showConnection(r)}
 	}
-	for _, address := range r.Addresses {
-		c.Addresses = append(c.Addresses, address.String())
-	}
-	for _, need := range r.Needed {
-		c.Needed = append(c.Needed, need.Name)
-	}
-	return c
+	return MailConnection{"heliograph", showConnection(r)}
 }
 
 // MailDiagnosis is what is known of one device. It names nobody.

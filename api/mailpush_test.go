@@ -110,6 +110,17 @@ func TestMailNetwork(t *testing.T) {
 	}
 }
 
+func TestNetworkRequirements(t *testing.T) {
+	h := newHouse(t)
+	h.apns("APNs")
+	h.post(serversPath, object{"kind": "smtp", "name": "Mail", "host": "127.0.0.3", "from_email": "it@example.com"}).is(201)
+	h.post(serversPath, object{"kind": "smtp", "name": "Spare", "host": "127.0.0.4", "security": "ssl", "from_email": "it@example.com"}).is(201)
+	h.get("/network-requirements").is(200).has(
+		"connections.0.purpose", "mail", "connections.0.host", "127.0.0.3", "connections.0.port", 25, "connections.0.addresses.0", "127.0.0.3", "connections.0.in_use", true,
+		"connections.1.host", "127.0.0.4", "connections.1.port", 465, "connections.1.needed_by.0", "Spare", "connections.1.in_use", false,
+		"connections.2.purpose", "push", "connections.2.direction", "outbound", "connections.2.also_ports.0", 2197)
+}
+
 func TestDiagnosis(t *testing.T) {
 	h := newHouse(t)
 	h.apns("APNs")

@@ -100,6 +100,8 @@ func (s *server) routes() {
 	operation(s, route(get, "/organization", access.SeeSettings, ourselves, "get-organization", "What is known of the organisation"), s.getOrganization)
 	operation(s, route(put, "/organization", access.Configure, ourselves, "put-organization", "Say what is known of the organisation"), s.putOrganization)
 
+	operation(s, route(get, "/network-requirements", access.SeeSettings, ourselves, "get-network-requirements", "What firewalls must let through, with the addresses that the names have now"), s.getNetwork)
+
 	for _, address := range []string{"/mail-push", "/mail-push/settings"} {
 		name := strings.ReplaceAll(strings.Trim(address, "/"), "/", "-")
 		operation(s, route(get, address, access.SeeSettings, mailPush, "get-"+name, "What was decided about mail push"), s.getMailSettings)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net"
 	"os"
 
@@ -9,9 +10,18 @@ import (
 	"heliograph/store"
 )
 
-// own is what this installation needs of the network beside its servers, as far as this process knows: the database, and
-// its listeners.
-func (a *App) own() intake.Own {
+// own is what this installation needs of the network beside its servers, as far as this process knows: the database, the
+// OpenID provider, and its listeners.
+func (a *App) own(ctx context.Context) intake.Own {
+	o := a.started()
+	if p, err := a.store.IdentityProvider(ctx); err == nil && p.Active { // there need not be one
+		o.Called = append(o.Called, a.openID.Peers(p)...)
+	}
+	return o
+}
+
+// started is what this process was started with.
+func (a *App) started() intake.Own {
 	o := intake.Own{Called: store.DatabasePeers(a.options.url())}
 	if console := a.addr.Console; console != "" {
 		here := a.listener(channel.ForConsole, console, a.options.Listen)

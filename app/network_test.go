@@ -59,8 +59,27 @@ func TestOwnNetwork(t *testing.T) {
 	} {
 		c.addr.Metrics = "http://127.0.0.1:9464"
 		a := &App{options: c.options, addr: c.addr}
-		if diff := cmp.Diff(c.want, a.own()); diff != "" {
+		if diff := cmp.Diff(c.want, a.started()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+}
+
+// TestOwnNetworkOfSigningIn: the OpenID provider is called from here too, while people may sign in there.
+func TestOwnNetworkOfSigningIn(t *testing.T) {
+	a := running(t, options(t))
+	p := access.DefaultProvider
+	p.Name, p.Issuer, p.ClientID = "Corp", "https://login.example.com/tenant", "heliograph"
+	for _, p.Active = range []bool{false, true} {
+		if err := a.store.PutIdentityProvider(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		var called []channel.Peer
+		if p.Active {
+			called = []channel.Peer{{Purpose: channel.ForSignIn, Host: "login.example.com", Port: 443, Protocol: "HTTPS"}}
+		}
+		if diff := cmp.Diff(called, a.own(t.Context()).Called); diff != "" {
+			t.Errorf("active %v (-want +got):\n%s", p.Active, diff)
 		}
 	}
 }

@@ -36,13 +36,14 @@ const (
 	ForProxy    Purpose = "proxy"    // the same, from the proxy that others reach
 	ForMetrics  Purpose = "metrics"
 	ForDatabase Purpose = "database"
+	ForSignIn   Purpose = "sign_in" // asking the OpenID provider who somebody is
 
 	ForRegistration Purpose = "registration" // mail apps that want to be woken
 	ForMailbox      Purpose = "mailbox"      // mail servers that say that a mailbox changed
 )
 
 // Purposes lists them all.
-var Purposes = []Purpose{ForMail, ForText, ForPush, ForToken, ForReceipts, ForConsole, ForProxy, ForMetrics, ForDatabase, ForRegistration, ForMailbox}
+var Purposes = []Purpose{ForMail, ForText, ForPush, ForToken, ForReceipts, ForConsole, ForProxy, ForMetrics, ForDatabase, ForSignIn, ForRegistration, ForMailbox}
 
 // Peers are who answers at an endpoint, for one purpose.
 func (e Endpoint) Peers(why Purpose, protocol string, also ...int) []Peer {

@@ -30,10 +30,10 @@ type Options struct {
 	Logger    *slog.Logger // nil = silent
 	Providers []channel.Provider
 	Env       channel.Env
-	Now       func() time.Time // nil = the machine's clock
-	Location  *time.Location   // the organisation's time zone; nil = UTC
-	Own       func() Own       // what the installation itself needs of the network; nil = nothing
-	LookUp    LookUp           // nil = the system's resolver
+	Now       func() time.Time              // nil = the machine's clock
+	Location  *time.Location                // the organisation's time zone; nil = UTC
+	Own       func(ctx context.Context) Own // what the installation itself needs of the network; nil = nothing
+	LookUp    LookUp                        // nil = the system's resolver
 	// Credentials are what ends by itself of this process, beside what its servers' settings hold; nil = nothing.
 	Credentials func() []Credential
 

@@ -66,7 +66,7 @@ const (
 
 // Own is what the installation itself needs of the network.
 type Own struct {
-	Called   []channel.Peer // who is called: a database elsewhere
+	Called   []channel.Peer // who is called: a database elsewhere, the OpenID provider
 	Open     []channel.Peer // its listeners, as others reach them
 	Receipts []channel.Peer // where services post what became of a message; nil = nowhere
 }
@@ -83,7 +83,7 @@ func (d *Door) Network(ctx context.Context) (Network, error) {
 			return Network{}, err
 		}
 	}
-	return Network{List: requirements(servers, peers, d.own())}, nil
+	return Network{List: requirements(servers, peers, d.own(ctx))}, nil
 }
 
 // Where addresses name whom to call, some of them stand for all, and the most frequent of those are listed: devices
@@ -151,11 +151,11 @@ func (d *Door) NetworkNow(ctx context.Context) (Network, error) {
 	return n, err
 }
 
-func (d *Door) own() Own {
+func (d *Door) own(ctx context.Context) Own {
 	if d.options.Own == nil {
 		return Own{}
 	}
-	return d.options.Own()
+	return d.options.Own(ctx)
 }
 
 // requirements puts together who calls whom: from here first, in the order of the purposes.

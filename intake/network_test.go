@@ -75,7 +75,7 @@ func TestNetworkIsMadeFromTheSettings(t *testing.T) {
 	at := time.Date(2026, 3, 21, 12, 0, 0, 0, time.UTC)
 	door := New(store, Options{
 		Now: func() time.Time { return at },
-		Own: func() Own {
+		Own: func(context.Context) Own {
 			return Own{Called: []channel.Peer{database}, Open: []channel.Peer{pages}, Receipts: []channel.Peer{hooks}}
 		},
 		LookUp: dns(map[string][]netip.Addr{

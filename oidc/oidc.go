@@ -62,6 +62,7 @@ type discovered struct {
 // Logout 1.0 section 2.1, RFC 8414, RFC 9207).
 type metadata struct {
 	EndSession    string   `json:"end_session_endpoint"`
+	Keys          string   `json:"jwks_uri"`
 	Challenges    []string `json:"code_challenge_methods_supported"`
 	ResponseTypes []string `json:"response_types_supported"`
 	NamesIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
@@ -221,6 +222,22 @@ func (c *Client) ask(ctx context.Context, p access.IdentityProvider, d *discover
 		return &Problem{Kind: Unusable, Detail: "Its discovery document cannot be read."}
 	}
 	return nil
+}
+
+// Peers are whom we call for somebody to sign in: the issuer and, once it was discovered, the other hosts that it names.
+// Nobody is called for it.
+func (c *Client) Peers(p access.IdentityProvider) []channel.Peer {
+	addresses := []string{p.Issuer}
+	c.mu.Lock()
+	if d, known := c.known[placeOf(p)]; known {
+		addresses = append(addresses, d.provider.Endpoint().TokenURL, d.provider.UserInfoEndpoint(), d.more.Keys)
+	}
+	c.mu.Unlock()
+	var peers []channel.Peer
+	for _, address := range addresses {
+		peers = append(peers, channel.PeersAt(channel.ForSignIn, address)...)
+	}
+	return peers
 }
 
 // SignOutURL is where somebody signs out at the provider too; empty when it has no such place (RP-Initiated Logout 1.0).

@@ -87,6 +87,20 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
+// TestPeers: other hosts than the issuer's are known once it was discovered.
+func TestPeers(t *testing.T) {
+	c, p := newClient(t), startProvider(t)
+	if peers := c.Peers(p); len(peers) != 1 || peers[0].Host != "127.0.0.1" || peers[0].Protocol != "HTTP" {
+		t.Errorf("before: %+v", peers)
+	}
+	if _, _, err := c.Begin(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if peers := c.Peers(p); len(peers) != 4 || peers[3].Port != peers[0].Port {
+		t.Errorf("discovered: %+v", peers)
+	}
+}
+
 // What comes back in the address may be anybody's: each case changes one thing of a sign-in that would be fine.
 func TestSignInOfOthersIsRefused(t *testing.T) {
 	c, p := newClient(t), startProvider(t)

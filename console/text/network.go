@@ -31,6 +31,7 @@ var network = map[string]string{
 	"network.purpose.proxy":        "Console and API, behind the proxy",
 	"network.purpose.metrics":      "Metrics",
 	"network.purpose.database":     "Database",
+	"network.purpose.sign_in":      "Sign-in at the OpenID provider",
 	"network.purpose.registration": "Registration of mail apps",
 	"network.purpose.mailbox":      "Notice from mail servers",
 

@@ -31,6 +31,7 @@ var network = map[string]string{
 	"network.purpose.proxy":        "Console et API, derrière le proxy",
 	"network.purpose.metrics":      "Métriques",
 	"network.purpose.database":     "Base de données",
+	"network.purpose.sign_in":      "Connexion auprès du fournisseur OpenID",
 	"network.purpose.registration": "Inscription des applications de messagerie",
 	"network.purpose.mailbox":      "Avis des serveurs de messagerie",
 

@@ -31,6 +31,7 @@ var network = map[string]string{
 	"network.purpose.proxy":        "Consola e API, atrás do proxy",
 	"network.purpose.metrics":      "Métricas",
 	"network.purpose.database":     "Base de dados",
+	"network.purpose.sign_in":      "Início de sessão no fornecedor OpenID",
 	"network.purpose.registration": "Registo das aplicações de e-mail",
 	"network.purpose.mailbox":      "Aviso dos servidores de e-mail",
 
