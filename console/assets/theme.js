@@ -10,5 +10,5 @@
   follow();
   dark.addEventListener("change", follow);
   var zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone) document.cookie = "zone=" + encodeURIComponent(zone) + "; path=/; max-age=31536000; samesite=lax";
+  if (zone) document.cookie = "zone=" + encodeURIComponent(zone) + "; path=/; max-age=31536000; samesite=lax" + (location.protocol === "https:" ? "; secure" : "");
 })();
