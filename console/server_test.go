@@ -159,7 +159,12 @@ func TestServerIsTestedUnsaved(t *testing.T) {
 		Dialogue: []string{"C: AUTH PLAIN ***"}, Reason: message.Credentials, Detail: "The server refused the password.",
 	}
 	page := f.post("/settings/servers/new/test?kind=smtp", http.StatusOK, office("to", " ada@example.com ")...)
-	f.wantTitle(page, "Test Configuration")
+	f.wantTitle(page, "Add SMTP Server")
+	for field, want := range map[string]string{"name": "Office", "host": "mail.example.com", "password": "", "to": "ada@example.com"} { // the form is kept, but for secrets
+		if got := page.one(t, "input[name="+field+"]").attr["value"]; got != want {
+			t.Errorf("the field %s holds %q", field, got)
+		}
+	}
 	if f.servers.to != "ada@example.com" || len(f.servers.list) != 0 {
 		t.Errorf("sent to %q, %d servers stored", f.servers.to, len(f.servers.list))
 	}

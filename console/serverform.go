@@ -30,6 +30,8 @@ type serverForm struct {
 	Cleared  map[string]bool   // secrets to forget
 	Accepted map[string]bool   // risky values that somebody wants after having read the warning
 	Problems []problem
+	Report   *reportPart // what a test came to, where no script shows it in its dialog; nil = there was none
+	TestTo   string      // whom it went to
 }
 
 // serverPage is the form with all around it.

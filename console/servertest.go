@@ -34,19 +34,6 @@ func (c *console) testTargets(ctx context.Context, a access.Actor, p channel.Pro
 	return list, err
 }
 
-// reportPage shows a test's steps to those whose browser runs no script.
-type reportPage struct {
-	Form   *serverForm
-	Report reportPart
-}
-
-func (p reportPage) heading(ctx context.Context) heading {
-	return heading{
-		Title: t(ctx, "test.title"), Nav: p.Form.Family.name,
-		Parents: []crumb{{t(ctx, "nav.settings"), "/settings"}, {t(ctx, p.Form.Family.name+".title"), p.Form.Family.path}},
-	}
-}
-
 // reportPart is what a test came to: a report, or why there could be none.
 type reportPart struct {
 	To       string
@@ -68,7 +55,11 @@ func (c *console) testServer(f serverFamily) web.Handler {
 		if r.Header.Get("HX-Request") != "" {
 			return c.showPart(w, r, part.content())
 		}
-		return c.show(w, r, http.StatusOK, reportPage{form, part})
+		form.TestTo = part.To
+		if form.Problems = part.Problems; len(part.Problems) == 0 {
+			form.Report = &part
+		}
+		return c.showServerForm(w, r, http.StatusOK, form)
 	}
 }
 

@@ -73,7 +73,7 @@ var server = map[string]string{
 	"test.run":      "Send test",
 	"test.running":  "Sending. A server that does not answer can take up to its timeout.",
 	"test.close":    "Close",
-	"test.back":     "Nothing was saved. Go back to the form to change or save it.",
+	"test.back":     "Nothing was saved. What you typed is below, but for passwords and keys: enter them again.",
 	"test.ok":       "The test message for %s was accepted.",
 	"test.failed":   "The test did not get through.",
 	"test.dialogue": "What was said on the wire",

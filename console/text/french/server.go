@@ -72,7 +72,7 @@ var server = map[string]string{
 	"test.run":      "Envoyer l’essai",
 	"test.running":  "Envoi en cours. Un serveur qui ne répond pas peut prendre tout son délai d’attente.",
 	"test.close":    "Fermer",
-	"test.back":     "Rien n’a été enregistré. Revenez au formulaire pour le modifier ou l’enregistrer.",
+	"test.back":     "Rien n’a été enregistré. Votre saisie est ci-dessous, sauf les mots de passe et les clés : saisissez-les à nouveau.",
 	"test.ok":       "Le message d’essai pour %s a été accepté.",
 	"test.failed":   "L’essai n’est pas passé.",
 	"test.dialogue": "Ce qui a été échangé sur le réseau",

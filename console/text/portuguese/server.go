@@ -72,7 +72,7 @@ var server = map[string]string{
 	"test.run":      "Enviar o teste",
 	"test.running":  "A enviar. Um servidor que não responde pode demorar todo o seu tempo limite.",
 	"test.close":    "Fechar",
-	"test.back":     "Nada foi guardado. Volte ao formulário para o alterar ou guardar.",
+	"test.back":     "Nada foi guardado. O que escreveu está abaixo, exceto palavras-passe e chaves: introduza-as de novo.",
 	"test.ok":       "A mensagem de teste para %s foi aceite.",
 	"test.failed":   "O teste não passou.",
 	"test.dialogue": "O que foi dito na ligação",
