@@ -294,21 +294,6 @@ func progressKind(p message.Progress) string {
 	return "busy"
 }
 
-// gist is a notification in one line: its template, or what it says.
-func gist(n message.Notification) string {
-	switch c := n.Content; {
-	case n.Template != "":
-		return n.Template
-	case c.SMTP != nil && c.SMTP.Subject != "":
-		return c.SMTP.Subject
-	case c.Push != nil:
-		return c.Push.Message
-	case c.SMS != nil:
-		return c.SMS.Message
-	}
-	return string(n.ID)
-}
-
 // any reports whether anything of a channel became final within an hour.
 func (d dayFigures) any(c message.Channel, hour int) bool {
 	return slices.ContainsFunc(d.States(), func(s message.State) bool { return d.At(c, s, hour) > 0 })

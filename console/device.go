@@ -255,7 +255,7 @@ func (c *console) titles(ctx context.Context, scope access.Scope, list []message
 		if err != nil {
 			return nil, err
 		}
-		titles[d.NotificationID] = titleOf(ctx, n.Content)
+		titles[d.NotificationID] = titleOf(ctx, n)
 	}
 	return titles, nil
 }

@@ -131,9 +131,12 @@ func running(n message.Notification) bool {
 	return false
 }
 
-// titleOf is what a notification is called: its subject, else the beginning of its text.
-func titleOf(ctx context.Context, c template.Content) string {
-	for _, text := range []string{subjectOf(c), pushOf(c)} {
+// titleOf is what a notification is called: its template; where it has none its subject, else the beginning of its text.
+func titleOf(ctx context.Context, n message.Notification) string {
+	if n.Template != "" {
+		return n.Template
+	}
+	for _, text := range []string{subjectOf(n.Content), pushOf(n.Content), smsOf(n.Content)} {
 		line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 		if line != "" {
 			return shortened(line, 90)
@@ -154,6 +157,13 @@ func pushOf(c template.Content) string {
 		return ""
 	}
 	return c.Push.Message
+}
+
+func smsOf(c template.Content) string {
+	if c.SMS == nil {
+		return ""
+	}
+	return c.SMS.Message
 }
 
 func shortened(text string, most int) string {
@@ -231,7 +241,7 @@ type notificationPage struct {
 
 func (p notificationPage) heading(ctx context.Context) heading {
 	return heading{
-		Title: titleOf(ctx, p.Notification.Content), Nav: "notifications",
+		Title: titleOf(ctx, p.Notification), Nav: "notifications",
 		Parents: []crumb{{t(ctx, "notifications.title"), notificationsPath}},
 	}
 }

@@ -217,7 +217,7 @@ func (c *console) delivery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return web.ErrNotFound
 	}
-	p := deliveryPage{Title: shortened(titleOf(r.Context(), n.Content), 40)}
+	p := deliveryPage{Title: shortened(titleOf(r.Context(), n), 40)}
 	if p.Delivery, p.Attempts, err = c.Sent.Delivery(r.Context(), actor(r).Scope, id); err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@
     return {
       width: box.clientWidth,
       height: box.clientHeight - (box.clientWidth < 420 ? (data.lines ? 88 : 60) : 32),
-      padding: [8, 4, 0, 0],
+      padding: [8, 18, 0, 0],
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       legend: { live: true },
       scales: {
