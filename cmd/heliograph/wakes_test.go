@@ -52,6 +52,7 @@ func (s *wakeScene) killed() {
 		}
 		<-done
 		s.wantNewest(round)
+		s.sim("apns").call(http.StatusOK, "POST", "/_sim/reset", nil) // it remembers only so much
 	}
 	s.wantNobodyForgotten()
 	s.serve.stop()
