@@ -58,10 +58,14 @@ func (w *walk) plantOthers() (ids []string) {
 	for id, d := range map[fleet.DeviceID]fleet.Device{
 		"own":  {Name: "Own", Groups: []string{"Own"}},
 		"lent": {Groups: []string{"Own"}, User: stranger},
-		"far":  {Name: marker + " device", User: stranger, Groups: []string{marker + " group"}},
+		"far": {
+			Name: marker + " device", User: stranger, Groups: []string{marker + " group"}, Carrier: marker, Model: marker, SerialNumber: marker,
+			Properties: map[string]string{marker: marker},
+		},
 	} {
 		made := fleet.NewDevice(id)
 		made.Name, made.User, made.Groups = d.Name, d.User, d.Groups
+		made.Carrier, made.Model, made.SerialNumber, made.Properties = d.Carrier, d.Model, d.SerialNumber, d.Properties
 		w.must(w.app.store.PutDevice(ctx, access.Everything, made))
 		ids = append(ids, string(id))
 	}
