@@ -142,7 +142,8 @@ func (c *console) setup(ctx context.Context, devices int64) ([]setupStep, error)
 		if err != nil {
 			return nil, err
 		}
-		steps = append(steps, setupStep{f.name, f.path, len(servers) > 0})
+		active := slices.ContainsFunc(servers, func(s channel.Server) bool { return s.Active })
+		steps = append(steps, setupStep{f.name, f.path, active})
 	}
 	return append(steps, setupStep{"devices", "/devices", devices > 0}, setupStep{"message", "/notify", false}), nil
 }

@@ -48,6 +48,12 @@ func TestDashboardLeadsToTheFirstMessage(t *testing.T) {
 	if n := len(page.find(".setup-done")); n != 2 {
 		t.Errorf("%d steps done with servers of both kinds", n)
 	}
+	for i := range f.servers.list {
+		f.servers.list[i].Active = false
+	}
+	if n := len(f.get("/", http.StatusOK).find(".setup-done")); n != 0 {
+		t.Errorf("%d steps done with servers that nothing leaves by", n)
+	}
 	f.figures.accepted = true
 	if n := len(f.get("/", http.StatusOK).find(".setup")); n != 0 {
 		t.Error("the checklist stays after the first message")
