@@ -21,6 +21,7 @@ type Courier struct {
 	options Options
 	servers *servers
 	plans   plans
+	inHand  inHand
 
 	handing context.Context // ends when the courier drains: nothing more is handed over
 	drain   context.CancelFunc

@@ -237,6 +237,7 @@ type peers struct {
 	handed       chan struct{}                // not nil: a signal for each message
 	rate, rateUS float64                      // of text messages a second; 0 = as fast as can be
 
+	stopped atomic.Bool   // a Send was told to hand nothing more over
 	waitFor chan struct{} // not nil: nothing is answered before it is closed
 	hangs   map[message.Channel]*hanging
 }
@@ -289,8 +290,12 @@ func (p *peers) received() []message.Message {
 
 func (p *peers) Close() {}
 
+// atOnce is how many messages of a batch are on the wire.
+const atOnce = 4
+
 func (p *peers) Send(ctx context.Context, batch []message.Message) []message.Outcome {
-	return channel.Each(ctx, batch, 4, p.one)
+	defer context.AfterFunc(ctx, func() { p.stopped.Store(true) })()
+	return channel.Each(ctx, batch, atOnce, p.one)
 }
 
 func (p *peers) one(_ context.Context, m message.Message) message.Outcome {

@@ -193,6 +193,7 @@ func (c *Courier) carry(ctx context.Context, server *open, parcels []Parcel, run
 	handing, stop := context.WithTimeout(ctx, handOverFor)
 	defer stop()
 	defer context.AfterFunc(c.handing, stop)()
+	defer c.inHand.add(batch.parcels, stop)()
 
 	left, err := c.handAll(handing, server, batch, &results)
 	if err != nil {

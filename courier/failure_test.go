@@ -263,23 +263,29 @@ func TestSuspendedTokenComesBackWithTheProvidersSettings(t *testing.T) {
 	})
 }
 
+// TestCancelKeepsWhatWasSent: what is on the wire stays sending until its answer came, and nothing more is handed over.
 func TestCancelKeepsWhatWasSent(t *testing.T) {
 	onBoth(t, func(h *house) {
 		h.server("smtp", "Mail")
 		h.people(30)
 		h.peers.handed, h.peers.waitFor = make(chan struct{}, 100), make(chan struct{})
 		n := h.send(mail("Hello ${user.mail}", "Text"), everyone)
-		<-h.peers.handed // a batch is on the wire
+		for range atOnce { // are on the wire
+			<-h.peers.handed
+		}
 		sending := h.until(n, "it shows as sending", func(n message.Notification) bool { return n.Counts[message.SMTP][message.Sending] > 0 })
 		h.count(sending, message.SMTP, message.Sending, 30)
 		h.must(h.door.Cancel(h.Context(), admin, n.ID))
-		h.until(n, "the rest is cancelled", func(n message.Notification) bool { return n.Counts[message.SMTP][message.Cancelled] == 30 })
+		h.eventually("the batch was told to stop", func() bool { return h.peers.stopped.Load() })
+		now, err := h.store.Notification(h.Context(), access.Everything, n.ID)
+		h.must(err)
+		h.count(now, message.SMTP, message.Cancelled, 0) // nothing is final that may still be sent
 		close(h.peers.waitFor)
-		n = h.until(n, "the truth is written", func(n message.Notification) bool {
-			return n.Counts[message.SMTP][message.Sent] == int64(len(h.peers.received())) && n.Counts.Total() == 30 && n.State == message.CancelledByRequest
-		})
-		if n.FinishedAt.IsZero() {
-			h.Error("a cancelled notification has no end")
+		n = h.until(n, "the truth is written", func(n message.Notification) bool { return n.Counts.Open() == 0 })
+		h.count(n, message.SMTP, message.Sent, atOnce)
+		h.count(n, message.SMTP, message.Cancelled, 30-atOnce)
+		if got := len(h.peers.received()); got != atOnce || n.State != message.CancelledByRequest || n.FinishedAt.IsZero() {
+			h.Errorf("%d messages arrived; state %v, end %v", got, n.State, n.FinishedAt)
 		}
 	})
 }

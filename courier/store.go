@@ -61,9 +61,13 @@ type Store interface {
 	// WakeQueues resumes queues of servers that are not paused, whose jobs nobody has taken for so long, and names them.
 	WakeQueues(ctx context.Context, standing time.Duration) ([]string, error)
 
-	// EndSlice gives those a final state that are open among the next deliveries of a notification, up to limit of them. It
-	// returns the channel of each, and the key of the last it looked at, 0 at the end.
+	// EndSlice gives those a final state that are queued among the next deliveries of a notification, up to limit of them,
+	// and in no batch that is being worked. It returns the channel of each, and the key of the last it looked at, 0 at the end.
 	EndSlice(ctx context.Context, e Ending, limit int) ([]message.Channel, message.DeliveryID, error)
+	// ToCancel reports whether something of a notification that was cancelled is queued, or in a batch that is being worked.
+	ToCancel(ctx context.Context, notification int64) (bool, error)
+	// Cancelled finds those of some notifications that were cancelled.
+	Cancelled(ctx context.Context, notifications []int64) ([]int64, error)
 	// AgainSlice queues up to limit deliveries in some states again. It returns the key of the last, 0 at the end.
 	AgainSlice(ctx context.Context, args AgainArgs, limit int) (message.DeliveryID, error)
 	// Overdue lists notifications and channels with open deliveries whose time is over.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -94,8 +95,12 @@ const parcelJoins = ` FROM deliveries d
 
 // Batch reads the deliveries of a range that wait for their first attempt.
 func (s *Store) Batch(ctx context.Context, args courier.DispatchArgs) ([]courier.Parcel, error) {
-	return s.parcels(ctx, batchCondition, int64(args.First), int64(args.Last), args.Server)
+	return s.parcels(ctx, notCancelled+batchCondition, int64(args.First), int64(args.Last), args.Server, args.Notification)
 }
+
+// notCancelled keeps the rest of a batch from those who would send it: whoever cancels ends it soon.
+const notCancelled = `
+	JOIN notifications n ON n.key = $4 AND n.state <> 'cancelled'`
 
 const batchCondition = `
 	WHERE d.id BETWEEN $1 AND $2 AND d.state = 1 AND d.due_at = 0
@@ -251,18 +256,22 @@ func (s *Store) Complete(ctx context.Context, running courier.Running) error {
 }
 
 // EndSlice gives those a final state that are open among the next deliveries of a notification, up to limit of them. It
-// returns the channel of each, and the key of the last it looked at; 0 = there are no more. What a batch has on the wire
-// at this moment is not spared: its own results are written over this.
+// returns the channel of each, and the key of the last it looked at; 0 = there are no more. Batches that are being worked
+// are left alone: what they sent is sent. Nothing is cancelled any more of a notification that goes on.
 func (s *Store) EndSlice(ctx context.Context, e courier.Ending, limit int) (ended []message.Channel, last message.DeliveryID, err error) {
 	err = s.Write(ctx, func(tx Tx) error {
 		if last, err = sliceEnd(ctx, tx, e, limit); err != nil || last == 0 {
 			return err
 		}
 		now := s.now()
+		batches, err := workingBatches(ctx, tx, e.Notification)
+		if err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, `
 			UPDATE deliveries SET state = $2, reason = $3, detail = $4, finished_at = $5, due_at = 0
 			WHERE notification = $1 AND id > $8 AND id <= $10 AND state = 1 AND ($6 = 0 OR channel = $6)
-				AND (NOT $7 OR shared AND COALESCE(language, '') = $9)
+				AND (NOT $7 OR shared AND COALESCE(language, '') = $9)`+outside(batches)+`
 			RETURNING channel`,
 			e.Notification, int16(e.State), orNil(string(e.Reason)), orNil(e.Detail), ms(now), int16(e.Channel), e.SharedOnly,
 			int64(e.After), e.Language, int64(last))
@@ -278,13 +287,48 @@ func (s *Store) EndSlice(ctx context.Context, e courier.Ending, limit int) (ende
 	return ended, last, err
 }
 
-// sliceEnd is the last key of a slice; 0 = nothing of the notification comes after e.After, or nothing is open at all.
+// outside is the condition that a delivery is in none of these batches.
+func outside(batches []working) (condition string) {
+	for _, b := range batches {
+		condition += fmt.Sprintf(" AND NOT (id BETWEEN %d AND %d AND due_at = 0)", b.first, b.last)
+	}
+	return condition
+}
+
+// sliceEnd is the last key of a slice of what is queued; 0 = nothing of the notification is, after e.After.
 func sliceEnd(ctx context.Context, tx Tx, e courier.Ending, limit int) (last message.DeliveryID, err error) {
 	err = tx.QueryRow(ctx, `
 		SELECT COALESCE(MAX(id), 0) FROM (
-			SELECT id FROM deliveries WHERE notification = $1 AND id > $2 ORDER BY id LIMIT $3) AS slice
-		WHERE (SELECT open FROM notifications WHERE key = $1) > 0`, e.Notification, int64(e.After), limit).Scan(&last)
+			SELECT id FROM deliveries WHERE notification = $1 AND id > $2 AND state = 1 ORDER BY id LIMIT $3) AS slice
+		WHERE NOT $4 OR (SELECT state FROM notifications WHERE key = $1) = 'cancelled'`,
+		e.Notification, int64(e.After), limit, e.State == message.Cancelled).Scan(&last)
 	return last, err
+}
+
+// ToCancel reports whether something of a notification that was cancelled is queued still, or in a batch that is being
+// worked and may give it back.
+func (s *Store) ToCancel(ctx context.Context, notification int64) (some bool, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		batches, err := workingBatches(ctx, tx, notification)
+		if err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `
+			SELECT (SELECT state FROM notifications WHERE key = $1) = 'cancelled'
+				AND ($2 OR EXISTS (SELECT 1 FROM deliveries WHERE notification = $1 AND state = 1))`,
+			notification, len(batches) > 0).Scan(&some)
+	})
+	return some, err
+}
+
+// Cancelled finds those of some notifications that were cancelled.
+func (s *Store) Cancelled(ctx context.Context, notifications []int64) (list []int64, err error) {
+	err = s.Read(ctx, func(tx Tx) error {
+		rows, err := tx.Query(ctx, `SELECT key FROM notifications WHERE key IN (`+numbers(notifications)+`) AND state = 'cancelled'`)
+		list, err = all(rows, err, one[int64])
+		return err
+	})
+	return list, err
 }
 
 // AgainSlice queues up to limit deliveries in some states again, as if they were new. It returns the key of the last
