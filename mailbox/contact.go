@@ -44,7 +44,7 @@ type Contact struct {
 
 // Woken is what became of a registration's last wake.
 type Woken struct {
-	At             time.Time // when its push began
+	At             time.Time // of the newest event in it
 	Result, Reason string
 }
 
@@ -93,8 +93,11 @@ type contact struct {
 	told  bool // the badge is new
 }
 
+// woken notes what became of a wake. An older one that ends later changes nothing.
 func (c *contact) woken(begun time.Time, result, reason string) {
-	c.Woken = Woken{begun, result, reason}
+	if !begun.Before(c.Woken.At) {
+		c.Woken = Woken{begun, result, reason}
+	}
 }
 
 // hashes are those of one signal.

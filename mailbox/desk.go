@@ -59,6 +59,12 @@ const (
 	deskKept   = targetKept + 2*batchEvery
 )
 
+// fresh reports whether what the store said still holds. An event that would not be pushed is worth a look: the provider's
+// settings may have changed, or another node heard of a token, and what is answered OK must not be lost.
+func (d *desk) fresh(now time.Time) bool {
+	return d.target.State == Live && now.Sub(d.read) < targetKept
+}
+
 // set takes what the store says now. What this node knows and has not written yet is newer.
 func (d *desk) set(t Target, asked time.Time) {
 	known := d.target

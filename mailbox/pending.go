@@ -292,12 +292,17 @@ func (w *Waker) tried(d *desk, l *lane, due *Due, t Try, as look, o message.Outc
 		}
 		return t
 	}
-	of := d.target.Registration
+	was := d.target
 	d.mu.Unlock()
-	answer := w.verdict(of, d, o)
+	answer := w.verdict(was.Registration, d, due.Since, o)
+	successor := w.successor(&was)
 	d.mu.Lock()
-	if answer == Busy {
+	switch {
+	case answer == Busy:
 		t.NextAt = now.Add(firstRetry)
+	case successor != nil:
+		d.set(*successor, now)
+		t.NextAt = now.Add(onceMore)
 	}
 	return t
 }

@@ -189,7 +189,7 @@ func (w *Waker) deskOf(c Capability) (*desk, Answer) {
 		now := w.options.Now()
 		if d := w.desks.get(hash); d != nil {
 			d.mu.Lock()
-			if !d.gone && now.Sub(d.read) < targetKept && !w.registrations.renewed.since(d.key, d.read) {
+			if !d.gone && d.fresh(now) && !w.registrations.renewed.since(d.key, d.read) {
 				d.used = now
 				return d, 0
 			}
@@ -416,10 +416,36 @@ func (w *Waker) ended(d *desk, lane *lane, want wanted, as look, o message.Outco
 	case Later:
 		return w.park(d, want, string(reasonOf(o)), now.Add(firstRetry))
 	default:
-		of := d.target.Registration
-		d.mu.Unlock()
-		return w.verdict(of, d, o)
+		return w.refused(d, want, o)
 	}
+}
+
+// refused ends a registration, or sets it aside, as the provider's answer wants. What it says of a token that the app has
+// replaced by now counts for nothing: then the wake goes to the new one. The desk is locked, and is not when it returns.
+func (w *Waker) refused(d *desk, want wanted, o message.Outcome) Answer {
+	was := d.target
+	d.mu.Unlock()
+	answer := w.verdict(was.Registration, d, want.since, o)
+	now := w.options.Now()
+	successor := w.successor(&was)
+	if successor == nil {
+		return answer
+	}
+	d.mu.Lock()
+	d.set(*successor, now)
+	if d.pushing {
+		return w.park(d, want, string(reasonOf(o)), now)
+	}
+	return w.push(d, want)
+}
+
+// successor is a target whose app has sent another token meanwhile; nil = it has not, or we cannot know now.
+func (w *Waker) successor(was *Target) *Target {
+	now, err := w.reader.read(was.CapabilityHash)
+	if err != nil || now == nil || now.State != Live || !now.TokenAt.After(was.TokenAt) {
+		return nil
+	}
+	return now
 }
 
 // turned tells the log once that a provider went down or came up.
@@ -460,7 +486,7 @@ func (w *Waker) accepted(d *desk, want wanted, as look, now time.Time) Answer {
 }
 
 // verdict writes down that a provider refused the token for good, and answers.
-func (w *Waker) verdict(of Registration, d *desk, o message.Outcome) Answer {
+func (w *Waker) verdict(of Registration, d *desk, since time.Time, o message.Outcome) Answer {
 	ctx, cancel := context.WithTimeout(context.Background(), readTime)
 	defer cancel()
 	v, unsubscribe, err := w.registrations.Verdict(ctx, of, o)
@@ -474,7 +500,7 @@ func (w *Waker) verdict(of Registration, d *desk, o message.Outcome) Answer {
 	}
 	w.count.reason(of.App, what, string(o.Failure.Reason))
 	d.mu.Lock()
-	d.contact.woken(w.options.Now(), result, string(o.Failure.Reason))
+	d.contact.woken(since, result, string(o.Failure.Reason))
 	d.read = time.Time{} // its state is another one now
 	w.mark(d)
 	d.mu.Unlock()
@@ -490,7 +516,7 @@ func (w *Waker) park(d *desk, want wanted, reason string, next time.Time) Answer
 	}
 	now := w.options.Now()
 	d.parked, d.parkedAt = d.parked.and(want), now
-	d.contact.woken(now, wakePending, reason)
+	d.contact.woken(want.since, wakePending, reason)
 	w.mark(d)
 	w.count.reason(d.target.App, whatPending, reason)
 	stored := w.ledger.add(p)

@@ -50,12 +50,12 @@ func (b *contactBatch) save(ctx context.Context, list []mailbox.Contact) error {
 	if err != nil {
 		return err
 	}
-	for _, row := range missing {
-		if err := b.unknown(ctx, row); err != nil {
+	for i := range missing {
+		if err := b.unknown(ctx, &missing[i]); err != nil {
 			return err
 		}
-		if row.key != 0 {
-			rows = append(rows, row)
+		if missing[i].key != 0 {
+			rows = append(rows, missing[i])
 		}
 	}
 	for _, row := range rows {
@@ -203,7 +203,7 @@ func (row *subscriptionRow) scan(r Row) error {
 // unknown finds a row under a hash of an index key that is on its way out, and writes the new hash, or makes a row: the app
 // has not told us of this subscription, or not yet. A registration has at most mailbox.MostSubscriptions; the one that was
 // not heard of for longest goes.
-func (b *contactBatch) unknown(ctx context.Context, row subscriptionRow) error {
+func (b *contactBatch) unknown(ctx context.Context, row *subscriptionRow) error {
 	c := row.contact
 	for _, before := range c.Alternates {
 		n, err := b.tx.Exec(ctx, `UPDATE subscriptions SET id_hash = $3 WHERE registration = $1 AND id_hash = $2`, row.registration, before[:], c.ID[:])
@@ -228,7 +228,25 @@ func (b *contactBatch) unknown(ctx context.Context, row subscriptionRow) error {
 		ON CONFLICT (registration, id_hash) DO NOTHING`,
 		row.registration, int64(c.Source), int64(c.Folder), c.ID[:], bytesOrNil(c.Server), ms(c.FirstAt), ms(c.HeardAt), ms(c.EventAt),
 		hashOrNil(c.Last), hashOrNil(c.Before))
-	return err
+	switch {
+	case err != nil:
+		return err
+	case c.Failed: // the first that is heard of it is that it is lost
+		s := b.touch(row.registration, c.ID[:], c)
+		return row.scan(b.tx.QueryRow(ctx, s.query, s.args...))
+	}
+	return b.follows(ctx, row)
+}
+
+// follows forgets the lost subscriptions that a new one takes the place of, as far as its app told us of none: it has
+// subscribed anew.
+func (b *contactBatch) follows(ctx context.Context, row *subscriptionRow) error {
+	n, err := b.tx.Exec(ctx, `DELETE FROM subscriptions WHERE registration = $1 AND folder = $2 AND handle IS NULL AND lost_at <> 0`,
+		row.registration, int64(row.contact.Folder))
+	if err != nil || n == 0 {
+		return err
+	}
+	return settled(ctx, b.tx, row.registration)
 }
 
 // judge does what the row asks for, beside having been written.
