@@ -579,6 +579,7 @@ func FuzzDialogue(f *testing.F) {
 	s := start(f, Options{MaxSize: 1 << 10, HistorySize: 10})
 	f.Add("EHLO x\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<x@y.z>\r\nDATA\r\nhi\r\n.\r\nQUIT\r\n")
 	f.Add("AUTH PLAIN\r\n*\r\n")
+	f.Add("EHLO x\r\nAUTH XOAUTH2 " + bearerAuth("u", "t") + "\r\nMAIL FROM:<a@b.c>\r\n")
 	f.Fuzz(func(t *testing.T, input string) {
 		if strings.Contains(strings.ToLower(input), "sim-") || strings.Contains(strings.ToUpper(input), "STARTTLS") {
 			return // they wait
