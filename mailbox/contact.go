@@ -18,6 +18,9 @@ import (
 // batchEvery is how long a node keeps to itself what it learned.
 const batchEvery = 2 * time.Second
 
+// WrittenAfter is how long it takes until every node has written what it learned before.
+const WrittenAfter = batchEvery + time.Second
+
 // batchMany is how many registrations are written at once: other writers wait meanwhile.
 const batchMany = 1000
 

@@ -2,12 +2,14 @@ package mailbox_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	"heliograph/fleet"
 	"heliograph/mailbox"
 	"heliograph/message"
+	"heliograph/store/storetest"
 )
 
 // refuses makes the provider refuse one token so, and take all others.
@@ -133,5 +135,38 @@ func TestErrorPushOfAStranger(t *testing.T) {
 		if r := st.Now(p); r.Resubscribe || len(r.Subscriptions) != 1 || r.Subscriptions[0].Lost() {
 			st.Errorf("%t %+v", r.Resubscribe, r.Subscriptions)
 		}
+	})
+}
+
+// TestReleasedAfterAnEvent: an event that was answered just before its registration lives again, and is not written yet,
+// wakes its device as well.
+func TestReleasedAfterAnEvent(t *testing.T) {
+	play(t, nil, func(st *stage) {
+		var phones []storetest.MailPhone
+		for i := range 25 { // of which the twentieth death puts the brake on
+			p := st.Register(fmt.Sprint("token", i), nil)
+			st.wantAnswer(st.inbox(p, st.signal(newMail, 1)), mailbox.OK)
+			phones = append(phones, p)
+		}
+		last := phones[len(phones)-1]
+		later(3 * time.Second)
+		st.Provider.Answers(func(context.Context, message.Message) message.Outcome { return message.Fail(dead) })
+		for _, p := range phones {
+			st.inbox(p, st.signal(newMail, 2))
+		}
+		st.Provider.Answers(nil)
+		if _, err := st.Store.Release(st.Context(), storetest.MailApp, false); err != nil {
+			st.Fatal(err)
+		}
+		later(100 * time.Millisecond)
+		st.Retry()
+		later(5 * time.Second)
+		st.Retry()
+		for _, w := range st.Provider.Accepted() {
+			if w.Address == last.Token && *w.Badge == 2 {
+				return
+			}
+		}
+		st.Error("the event before the release woke nobody")
 	})
 }

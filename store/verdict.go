@@ -97,7 +97,7 @@ func (s *Store) reviveRegistrations(ctx context.Context, tx Tx, v channel.Server
 
 // revive makes registrations live that are token_rejected. What they were to be told meanwhile waits as pending wakes: one
 // is asked for wherever there ever was an event, for a wake that is older than what the provider last took is dropped by
-// who tries it.
+// who tries it. They wait until all nodes have written which events they saw.
 func (s *Store) revive(ctx context.Context, tx Tx, where string, args ...any) error {
 	now := ms(s.now())
 	where = " WHERE r.state = 2 AND " + where
@@ -105,7 +105,7 @@ func (s *Store) revive(ctx context.Context, tx Tx, where string, args ...any) er
 		fmt.Sprintf(`
 			INSERT INTO pending_wakes (registration, kind, app, environment, wake, badge, badge_time, badge_subscription, since, next_at)
 			SELECT r.key, CASE r.platform WHEN 1 THEN 'apns' WHEN 2 THEN 'fcm' ELSE 'webpush' END, r.app, r.environment, 2,
-				r.badge, r.badge_time, r.badge_subscription, r.event_at, %d FROM registrations r`, now) + where + ` AND r.event_at > 0 ON CONFLICT (registration) DO NOTHING`,
+				r.badge, r.badge_time, r.badge_subscription, r.event_at, %d FROM registrations r`, ms(s.now().Add(mailbox.WrittenAfter))) + where + ` AND r.event_at > 0 ON CONFLICT (registration) DO NOTHING`,
 		fmt.Sprintf(`INSERT INTO mail_timeline (registration, at, what) SELECT r.key, %d, %d FROM registrations r`, now, mailbox.HappenedRevived) + where,
 		fmt.Sprintf(`UPDATE registrations AS r SET state = 1, state_reason = '', state_at = %d`, now) + where,
 	} {
