@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -88,6 +89,7 @@ func serverSchema(p channel.Provider) *huma.Schema {
 			"pause_detail": {Type: text, Nullable: true, ReadOnly: true},
 			"answered_at":  {Type: text, Format: "date-time", Nullable: true, ReadOnly: true},
 			"answer":       {Type: text, Nullable: true, ReadOnly: true, Description: "The last answer of the server."},
+			"expiries":     expiriesSchema(),
 		},
 	}
 	for _, f := range p.Fields {
@@ -101,6 +103,19 @@ func serverSchema(p channel.Provider) *huma.Schema {
 		}
 	}
 	return s
+}
+
+// expiriesSchema is the shape of what ends by itself.
+func expiriesSchema() *huma.Schema {
+	text := huma.TypeString
+	return &huma.Schema{
+		Type: huma.TypeArray, ReadOnly: true, Description: "Credentials among the settings that end by themselves, the soonest first.",
+		Items: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{
+			"field": {Type: text, Description: "Setting that holds it.", Examples: []any{"certificate"}},
+			"name":  {Type: text, Description: "The name on it."},
+			"at":    {Type: text, Format: "date-time"},
+		}},
+	}
 }
 
 // holder is the schema that a field is a property of, and its name there: "object.member" is in one of its own.
@@ -254,8 +269,24 @@ func (r *resource) show(v channel.Server) (serverView, error) {
 		pause = *v.Pause
 	}
 	view["paused"], view["pause_reason"], view["pause_detail"] = v.Pause != nil, orNull(pause.Reason), orNull(pause.Detail)
+	view["expiries"] = expiriesOf(v, r.s.now())
 	view["paused_since"], view["paused_until"] = timeOrNull(pause.Since), timeOrNull(pause.Until)
 	return view, nil
+}
+
+// expiry is a credential that ends by itself.
+type expiry struct {
+	Field string    `json:"field"`
+	Name  string    `json:"name"`
+	At    time.Time `json:"at"`
+}
+
+func expiriesOf(v channel.Server, now time.Time) []expiry {
+	list := []expiry{}
+	for _, e := range channel.Expiries(v.Settings, now) {
+		list = append(list, expiry{e.Field, e.Whose, e.At.UTC()})
+	}
+	return list
 }
 
 func (r *resource) found(v channel.Server, err error) (*found[serverView], error) {

@@ -248,3 +248,20 @@ func TestFieldsWithinAnObject(t *testing.T) {
 	body["oauth.token_url"] = "https://login.example.com/token"
 	h.put(path, body).refuses("/oauth.token_url")
 }
+
+// What ends by itself is told with its day: here the client secret of an SMTP server, as somebody said when it ends.
+func TestServerTellsWhatEnds(t *testing.T) {
+	h := newHouse(t)
+	body := object{
+		"kind": "smtp", "name": "Cloud", "host": "smtp.example.com", "from_email": "it@example.com", "authentication": true, "username": "it@example.com",
+		"oauth": object{"token_url": "https://login.example.com/token", "client_id": "app-1", "client_secret": "planted", "secret_expires": "2027-03-31"},
+	}
+	made := h.post(serversPath, body).is(201).has("expiries.0.field", "oauth.client_secret", "expiries.0.name", "app-1", "expiries.0.at", "2027-03-31T00:00:00Z")
+	path := serversPath + "/" + made.at("id").(string)
+	h.put(path, made.json()).is(200).has("expiries.0.at", "2027-03-31T00:00:00Z") // what was read may be written back
+	body["oauth"] = nil
+	body["password"] = "planted"
+	if list := h.put(path, body).is(200).at("expiries").([]any); len(list) != 0 {
+		t.Errorf("it tells %v", list)
+	}
+}
