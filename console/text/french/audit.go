@@ -12,7 +12,7 @@ var auditLog = map[string]string{
 	"audit.when":                      "Quand",
 	"audit.who":                       "Qui",
 	"audit.what":                      "Quoi",
-	"audit.from":                      "Depuis",
+	"audit.from":                      "D’où",
 	"audit.action":                    "Action",
 	"audit.kind":                      "Type d’objet",
 	"audit.object":                    "Objet",

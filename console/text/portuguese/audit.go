@@ -12,7 +12,7 @@ var auditLog = map[string]string{
 	"audit.when":                      "Quando",
 	"audit.who":                       "Quem",
 	"audit.what":                      "O quê",
-	"audit.from":                      "De",
+	"audit.from":                      "De onde",
 	"audit.action":                    "Ação",
 	"audit.kind":                      "Tipo de objeto",
 	"audit.object":                    "Objeto",
