@@ -43,6 +43,7 @@ type Push struct {
 	TokenSet    bool             `json:"token_set" readOnly:"true" doc:"A token is stored."`
 	State       string           `json:"state,omitempty" readOnly:"true" enum:"live,dead,suspended" doc:"Dead: the app is gone. Suspended: app or environment do not fit, until it is uploaded again or the provider's settings change."`
 	Reason      string           `json:"reason,omitempty" readOnly:"true" doc:"Why it is dead or suspended."`
+	Since       time.Time        `json:"since,omitzero" readOnly:"true" doc:"When that was found out; absent while it is live."`
 }
 
 func showDevice(d fleet.Device) Device {
@@ -60,10 +61,14 @@ func showDevice(d fleet.Device) Device {
 }
 
 func showPush(t fleet.PushToken) Push {
-	return Push{
+	shown := Push{
 		Provider: string(t.Provider), App: t.App, Environment: string(t.Environment),
-		TokenSet: true, State: string(t.State), Reason: t.Reason,
+		TokenSet: true, State: string(t.State),
 	}
+	if t.State != fleet.TokenLive {
+		shown.Reason, shown.Since = t.Reason, t.Since.UTC()
+	}
+	return shown
 }
 
 // device is what a body says about the device of an id. Absent fields take their defaults: PUT replaces.

@@ -264,3 +264,22 @@ func TestImportIsStreamed(t *testing.T) {
 	<-h.server.imports
 	h.call("POST", prefix+"/import/devices", "id\nx\n", "Content-Type", "text/csv").is(200)
 }
+
+// A push token that does not work says since when, and why.
+func TestPushTokenSays(t *testing.T) {
+	at := time.Date(2026, 3, 4, 9, 30, 0, 0, time.UTC)
+	for _, c := range []struct {
+		token fleet.PushToken
+		want  string
+	}{
+		{fleet.PushToken{Provider: "apns", App: "a", Environment: "production", State: fleet.TokenLive},
+			`{"provider":"apns","app":"a","environment":"production","token_set":true,"state":"live"}`},
+		{fleet.PushToken{Provider: "apns", App: "a", Environment: "production", State: fleet.TokenSuspended, Reason: "Another app's.", Since: at.In(time.FixedZone("", 3600))},
+			`{"provider":"apns","app":"a","environment":"production","token_set":true,"state":"suspended","reason":"Another app's.","since":"2026-03-04T09:30:00Z"}`},
+	} {
+		got, err := json.Marshal(showPush(c.token))
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s, %v", got, err)
+		}
+	}
+}
