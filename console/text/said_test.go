@@ -1,9 +1,11 @@
 package text
 
 import (
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"testing"
 
 	"heliograph/carrier"
+	"heliograph/fleet"
 	"heliograph/macro"
 )
 
@@ -27,12 +30,13 @@ var predicate = regexp.MustCompile(`^(is|are|must|has|hold|holds|cannot|does|nam
 // whole is a sentence, from its capital to its full stop.
 var whole = regexp.MustCompile(`^(?s:\p{Lu}.* .* .*\.)$`)
 
-// unsaid are sentences that nobody reads in the console: what goes out in messages, errors for the log, and rows of a
-// file that only the API and the command line take.
+// unsaid are sentences that nobody reads in the console: what goes out in messages, errors for the log, and words between
+// functions.
 var unsaid = []string{
 	"This is a test message from Heliograph. Whoever receives it knows that the settings work.",
 	"This mail shows that Heliograph can send mail through this server.",
 	"does not say something on each channel of its type, and on no other",
+	"does not end",
 }
 
 // samples are whole sentences for those literals that become one only with others.
@@ -47,9 +51,9 @@ var samples = map[string]string{
 // begun are what sentences of a file begin with.
 var begun = map[string]string{"channel/webpush/answer.go": "The push service push.example.com "}
 
-// filesUnsaid speak to others: import files and apps that register are answers of an API, metrics have help, and the console
-// has words of its own for what is wrong with a provider.
-var filesUnsaid = []string{"fleet/csv.go", "fleet/ndjson.go", "fleet/import.go", "fleet/subscription.go", "fleet/column.go", "fleet/token.go", "mailbox/check.go", "mailbox/figure.go", "intake/signin.go"}
+// filesUnsaid speak to others: apps that register are answers of an API, metrics have help, and the console has words of its
+// own for what is wrong with a provider.
+var filesUnsaid = []string{"mailbox/check.go", "mailbox/figure.go", "intake/signin.go"}
 
 // literal is a string of a Go file.
 type literal struct{ file, at, words string }
@@ -114,6 +118,62 @@ func TestEverySentenceIsTranslated(t *testing.T) {
 	}
 	if found < 200 {
 		t.Errorf("only %d sentences were found: the test does not look at the right files", found)
+	}
+}
+
+// badFiles are wrong in every way that a file for import can be.
+var badFiles = map[fleet.Format][]string{
+	fleet.CSV: {
+		"", "name\nx\n", "id,colour\na,red\n", "id,name,id\n", "id;name\n", "id,a;b,a;b\n", "x,{\"a\"}\n", "id,\xff\n", "id,user.mail\n",
+		"id,name,compliant,last_seen,user,user.id,user.mail,user.username\nd-1\nd-1,a,true,,,,,\nd-1,a,true,,,,,\n,a,,,,,,\nd 5,a,,,,,,\nd-2,\"a\"b,,,,,,\n" +
+			"hidden,a,,,,hidden,,\nd-1a,a,,,,,,twin\nd-3,\xff,,,,,,\nd-4,a,maybe,soon,,,,\nd-6,a,,,u-1,u-2,,\nd-7,a,,,,,x@example.com,\nd-8,a,,,,u-3,nobody,\nd-9,\"a,,,,,,\n",
+		"id,platform,push.provider,push.token,push.app,push.environment\nd-1,ios,apns,zz,app,production\nd-2,ios,webpush,{},app,production\nd-3,x,y,z,,w\n",
+	},
+	fleet.NDJSON: {"[]\n{}\n{\"id\":1}\n{\"id\":\"a\",\"colour\":1}\n{\"id\":\"b\",\"name\":1,\"managed\":1,\"groups\":1,\"properties\":1,\"push\":1}\n{\"id\":\"c\",\"push\":{\"x\":1}}\n\xff\n"},
+}
+
+// What is wrong with a file is said whole in every language, also where it is put together of several pieces.
+func TestImportsAreTranslated(t *testing.T) {
+	said := map[string]bool{}
+	for format, files := range badFiles {
+		for _, file := range files {
+			for _, p := range wrongWith(strings.NewReader(file), format) {
+				said[p.Detail] = true
+			}
+		}
+	}
+	for english := range said {
+		for _, c := range others {
+			if words := c.Sentence(english); words == english || strings.Contains(words, " must ") || strings.Contains(words, " is ") {
+				t.Errorf("%s says %q for %q", c.Name, words, english)
+			}
+		}
+	}
+	if len(said) < 25 {
+		t.Errorf("only %d things are wrong", len(said))
+	}
+}
+
+// wrongWith reads a file into an empty fleet.
+func wrongWith(file io.Reader, format fleet.Format) (list []fleet.Problem) {
+	reader, err := fleet.NewImportReader(file, format)
+	var invalid *fleet.Invalid
+	if errors.As(err, &invalid) {
+		return invalid.Problems
+	}
+	known := &fleet.Known{
+		Devices: map[fleet.DeviceID]fleet.Device{}, Users: map[fleet.UserID]fleet.User{"a": {ID: "a", Username: "twin"}, "b": {ID: "b", Username: "twin"}},
+		Usernames: map[string][]fleet.UserID{"twin": {"a", "b"}}, NewUserID: func() fleet.UserID { return "new" },
+		SameToken:     func(fleet.Device, string) bool { return false },
+		HiddenDevices: map[fleet.DeviceID]bool{"hidden": true}, HiddenUsers: map[fleet.UserID]bool{"hidden": true},
+	}
+	for {
+		row, err := reader.Next()
+		if err != nil {
+			return list
+		}
+		known.Apply(&row)
+		list = append(list, row.Problems...)
 	}
 }
 

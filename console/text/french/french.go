@@ -12,5 +12,5 @@ var Areas = []map[string]string{
 
 // Said is what other packages say in English, by its pattern; see text/sentence.go.
 var Said = []map[string]string{
-	saidForms, saidMacros, saidDeliveries, saidSMTP, saidPush, saidSMS, saidSignIn,
+	saidForms, saidMacros, saidDeliveries, saidSMTP, saidPush, saidSMS, saidSignIn, saidImports,
 }
