@@ -140,7 +140,8 @@ func (c *console) saveGroup(w http.ResponseWriter, r *http.Request, p groupForm,
 		return err
 	}
 	for _, bad := range invalid.Problems {
-		p.Problems = append(p.Problems, problem{bad.Field, tf(ctx, "groups", bad.Field), said(ctx, bad.Detail)})
+		label := tf(ctx, "groups", bad.Field)
+		p.Problems = append(p.Problems, problem{bad.Field, label, standAlone(ctx, label, said(ctx, bad.Detail))})
 	}
 	return c.show(w, r, http.StatusUnprocessableEntity, p)
 }

@@ -92,7 +92,7 @@ func (c *console) importFile(w http.ResponseWriter, r *http.Request) error {
 		return c.show(w, r, http.StatusOK, p)
 	case errors.As(err, &invalid):
 		for _, bad := range invalid.Problems {
-			p.Problems = append(p.Problems, problem{"file", t(ctx, "import.file"), said(ctx, bad.Detail)})
+			p.Problems = append(p.Problems, problem{"file", t(ctx, "import.file"), standAlone(ctx, "", said(ctx, bad.Detail))})
 		}
 		p.Report = nil
 		return c.show(w, r, http.StatusUnprocessableEntity, p)

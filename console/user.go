@@ -265,7 +265,7 @@ func groupProblems(ctx context.Context, err error) (list []problem) {
 		return nil
 	}
 	for _, p := range invalid.Problems {
-		list = append(list, problem{"groups", t(ctx, "group.names"), said(ctx, p.Detail)})
+		list = append(list, problem{"groups", t(ctx, "group.names"), standAlone(ctx, t(ctx, "group.names"), said(ctx, p.Detail))})
 	}
 	return list
 }

@@ -66,7 +66,7 @@ func TestGroups(t *testing.T) {
 	h := newHouse(t)
 	h.get("/groups", http.StatusOK).one(t, ".nothing")
 	page := h.post("/groups/new", http.StatusUnprocessableEntity, "name", " ", "description", "kept")
-	if page.one(t, "#name-problem").words() == "" || page.one(t, "#description").words() != "kept" {
+	if page.one(t, "#name-problem").words() != "Name is required." || page.one(t, "#description").words() != "kept" {
 		t.Error("what is wrong is not beside its field, or what was typed is gone")
 	}
 	h.post("/groups/new", http.StatusOK, "name", "Sales", "description", "who travel")
@@ -161,6 +161,9 @@ func TestImportPage(t *testing.T) {
 		}
 	}
 	h.uploads("", "", "id\n", http.StatusUnprocessableEntity)
+	if got := h.uploads("", "empty.csv", "", http.StatusUnprocessableEntity).one(t, "#file-problem").words(); got != "The file is empty: its first line must name the columns." {
+		t.Errorf("of an empty file it says %q", got)
+	}
 	h.post(importPath, http.StatusUnprocessableEntity, "file", "id\n")
 	entries, _, err := h.store.ListAudit(t.Context(), store.AuditFilter{Action: []access.Action{access.Import}}, newest)
 	h.must(err)
