@@ -126,7 +126,7 @@ var saidForms = map[string]string{
 	"must not be more than your own":                          "ne doit pas dépasser le vôtre",
 	"must name at least one group":                            "doit nommer au moins un groupe",
 	"is no group that there is":                               "n’est pas un groupe existant",
-	"has passed already":                                      "est déjà passé",
+	"has passed already":                                      "est dans le passé",
 	"must not be later than that of the token that asks":      "ne doit pas être postérieur à celui du jeton qui le demande",
 	"must name at least one region":                           "doit nommer au moins une région",
 	"must be written without spaces":                          "doit être écrit sans espaces",
