@@ -56,6 +56,7 @@ type keptConn struct {
 	byText map[string]*list.Element // of *kept
 	order  list.List                // the last used first
 	seen   map[uint64]bool          // hashes of texts that came once
+	hasty  bool                     // see patience.go
 }
 
 // kept is a prepared statement.
@@ -84,7 +85,19 @@ func (c *keptConn) Close() error {
 	return c.liteConn.Close()
 }
 
+func (c *keptConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	tx, err := c.liteConn.BeginTx(ctx, o)
+	c.tried(err, true)
+	return tx, err
+}
+
 func (c *keptConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	result, err := c.exec(ctx, query, args)
+	c.tried(err, true)
+	return result, err
+}
+
+func (c *keptConn) exec(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if k := c.statement(ctx, query); k != nil {
 		return k.stmt.ExecContext(ctx, args)
 	}
@@ -94,10 +107,13 @@ func (c *keptConn) ExecContext(ctx context.Context, query string, args []driver.
 func (c *keptConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	k := c.statement(ctx, query)
 	if k == nil {
-		return c.liteConn.QueryContext(ctx, query, args)
+		rows, err := c.liteConn.QueryContext(ctx, query, args)
+		c.tried(err, false)
+		return rows, err
 	}
 	rows, err := k.stmt.QueryContext(ctx, args)
 	if err != nil {
+		c.tried(err, false)
 		return nil, err
 	}
 	k.busy = true

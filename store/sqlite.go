@@ -109,7 +109,7 @@ const (
 )
 
 func dsn(path string, pragmas ...string) string {
-	query := url.Values{"_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}
+	query := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", longWait.Milliseconds())}, pragmas...)}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
 }
 
@@ -155,7 +155,12 @@ func (e *sqliteEngine) read(ctx context.Context, do func(Tx) error) error {
 	return inTx(ctx, e.readers, &sql.TxOptions{ReadOnly: true}, do)
 }
 
-func inTx(ctx context.Context, db *sql.DB, o *sql.TxOptions, do func(Tx) error) error {
+// beginner is a database, or one connection of it.
+type beginner interface {
+	BeginTx(ctx context.Context, o *sql.TxOptions) (*sql.Tx, error)
+}
+
+func inTx(ctx context.Context, db beginner, o *sql.TxOptions, do func(Tx) error) error {
 	tx, err := db.BeginTx(ctx, o)
 	if err != nil {
 		return fmt.Errorf("beginning a transaction: %w", err)

@@ -25,6 +25,7 @@ type together struct {
 // writing is a transaction that waits for its turn.
 type writing struct {
 	ctx      context.Context
+	since    time.Time
 	do       func(Tx) error
 	err      error
 	panicked any
@@ -42,7 +43,7 @@ var errTogether = errors.New("the database gave up a transaction that this one w
 
 // write waits for its turn and returns when do is durable, or failed.
 func (e *sqliteEngine) write(ctx context.Context, do func(Tx) error) error {
-	w := &writing{ctx: ctx, do: do, next: make(chan bool, 1)}
+	w := &writing{ctx: ctx, since: time.Now(), do: do, next: make(chan bool, 1)}
 	g := &e.together
 	g.mu.Lock()
 	g.waiting = append(g.waiting, w)
@@ -101,6 +102,24 @@ func (g *together) handOn() {
 	}
 }
 
+// giveUp tells who led that the database could not be written to, and those who waited already when that was tried: it would
+// be the same for each of them, after as long a wait.
+func (g *together) giveUp(own *writing, tried time.Time, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	own.err = err
+	g.waiting = slices.DeleteFunc(g.waiting, func(w *writing) bool {
+		if w != own && w.since.After(tried) {
+			return false
+		}
+		if w != own {
+			w.err = err
+			w.next <- false
+		}
+		return true
+	})
+}
+
 // lead writes what waits, beginning with its own.
 func (e *sqliteEngine) lead(own *writing) {
 	var list []*writing
@@ -116,7 +135,16 @@ func (e *sqliteEngine) lead(own *writing) {
 		}
 		e.together.handOn()
 	}()
-	err = inTx(context.WithoutCancel(own.ctx), e.writer, nil, func(tx Tx) error {
+	ctx := context.WithoutCancel(own.ctx)
+	conn, unreached := e.writer.Conn(ctx)
+	if unreached != nil {
+		err = unreached
+		e.together.giveUp(own, time.Time{}, err)
+		return
+	}
+	defer conn.Close() //nolint:errcheck // it goes back to those that wait for it
+	tried := time.Now()
+	err = inTx(ctx, conn, nil, func(tx Tx) error {
 		for began := time.Now(); len(list) < togetherMost && time.Since(began) < togetherTime; {
 			w := e.together.take()
 			if w == nil {
@@ -129,9 +157,8 @@ func (e *sqliteEngine) lead(own *writing) {
 		}
 		return nil
 	})
-	if len(list) == 0 { // it never began; who waits behind tries for itself
-		own.err = err
-		e.together.take()
+	if len(list) == 0 { // it never began
+		e.together.giveUp(own, tried, err)
 	}
 }
 

@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 )
 
 // togetherStore is a SQLite database with a table, whose writer can be kept busy.
@@ -36,7 +38,7 @@ func togetherStore(t *testing.T) (s *Store, names func() int) {
 func crowd(t *testing.T, s *Store, n int, do func(i int, tx Tx) error) []error {
 	t.Helper()
 	engine := s.engine.(*sqliteEngine)
-	busy, err := engine.writer.BeginTx(t.Context(), nil)
+	busy, err := engine.writer.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +59,7 @@ func crowd(t *testing.T, s *Store, n int, do func(i int, tx Tx) error) []error {
 		waiting = len(engine.together.waiting)
 		engine.together.mu.Unlock()
 	}
-	if err := busy.Rollback(); err != nil {
+	if err := busy.Close(); err != nil {
 		t.Fatal(err)
 	}
 	all.Wait()
@@ -156,5 +158,54 @@ func TestWhoStopsWaitingWritesNothing(t *testing.T) {
 	all.Wait()
 	if got := names(); got != 2 {
 		t.Errorf("%d are written, want 2", got)
+	}
+}
+
+// While another process holds the database, whoever wants to write waits once, not once for each who came before; when it is
+// free, all goes on.
+func TestHeldDatabaseIsWaitedForOnce(t *testing.T) {
+	before := longWait
+	longWait = 200 * time.Millisecond
+	t.Cleanup(func() { longWait = before })
+	path := filepath.Join(t.TempDir(), "test.db")
+	s, err := Open(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	if err := s.Write(t.Context(), func(tx Tx) error { _, err := tx.Exec(t.Context(), `CREATE TABLE t (x TEXT)`); return err }); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	hold, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	create := func(i int, tx Tx) error {
+		_, err := tx.Exec(t.Context(), fmt.Sprintf(`CREATE TABLE t%d (x TEXT)`, i))
+		return err
+	}
+	told := map[error]int{}
+	for _, err := range crowd(t, s, 30, create) {
+		var trouble *Trouble
+		if !errors.As(err, &trouble) || trouble.Words != lockedFile {
+			t.Fatal(err)
+		}
+		told[errors.Unwrap(trouble)]++
+	}
+	if len(told) != 1 {
+		t.Errorf("30 who waited together were told by %d tries", len(told))
+	}
+	if err := hold.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range crowd(t, s, 30, create) {
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
