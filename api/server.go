@@ -87,6 +87,7 @@ func serverSchema(p channel.Provider) *huma.Schema {
 			"paused_until": {Type: text, Format: "date-time", Nullable: true, ReadOnly: true, Description: "Then one message tries again."},
 			"pause_reason": {Type: text, Nullable: true, ReadOnly: true},
 			"pause_detail": {Type: text, Nullable: true, ReadOnly: true},
+			"paused_hosts": {Type: huma.TypeArray, ReadOnly: true, Items: pausedHostSchema(), Description: "Hosts behind it that are left alone while others go on, such as the push service of one browser."},
 			"answered_at":  {Type: text, Format: "date-time", Nullable: true, ReadOnly: true},
 			"answer":       {Type: text, Nullable: true, ReadOnly: true, Description: "The last answer of the server."},
 			"expiries":     expiriesSchema(),
@@ -271,7 +272,33 @@ func (r *resource) show(v channel.Server) (serverView, error) {
 	view["paused"], view["pause_reason"], view["pause_detail"] = v.Pause != nil, orNull(pause.Reason), orNull(pause.Detail)
 	view["expiries"] = expiriesOf(v, r.s.now())
 	view["paused_since"], view["paused_until"] = timeOrNull(pause.Since), timeOrNull(pause.Until)
+	view["paused_hosts"] = pausedHosts(v.Resting)
 	return view, nil
+}
+
+// pausedHost is one of many hosts behind a server that is left alone.
+type pausedHost struct {
+	Host   string    `json:"host"`
+	Since  time.Time `json:"paused_since"`
+	Until  time.Time `json:"paused_until"`
+	Reason string    `json:"pause_reason"`
+	Detail string    `json:"pause_detail"`
+}
+
+func pausedHosts(resting []channel.Resting) []pausedHost {
+	list := make([]pausedHost, len(resting))
+	for i, r := range resting {
+		list[i] = pausedHost{r.Host, r.Since.UTC().Truncate(time.Millisecond), r.Until.UTC().Truncate(time.Millisecond), string(r.Reason), r.Detail}
+	}
+	return list
+}
+
+func pausedHostSchema() *huma.Schema {
+	text := &huma.Schema{Type: huma.TypeString}
+	when := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+	return &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{
+		"host": text, "paused_since": when, "paused_until": when, "pause_reason": text, "pause_detail": text,
+	}}
 }
 
 // expiry is a credential that ends by itself.

@@ -15,6 +15,7 @@ func registerWorkers(e *jobs.Engine, c *courier.Courier, s *store.Store) {
 	jobs.Work(e, nil, c.Cancel)
 	jobs.Work(e, nil, c.GiveUp)
 	jobs.Work(e, nil, c.Again)
+	jobs.Work(e, nil, c.Hurry)
 	jobs.Work(e, nil, c.CleanUp)
 	jobs.Work(e, nil, s.Reseal)
 }

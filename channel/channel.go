@@ -34,6 +34,14 @@ type Waker interface {
 	Wake(ctx context.Context, m message.Message) message.Outcome
 }
 
+// Many is what a Sender is beside whose addresses lead to many hosts: each of them is paused alone, by the sender itself.
+type Many interface {
+	// Resting are those that are left alone now, the longest first.
+	Resting() []Resting
+	// ProbeNow lets one message try each of them, instead of at the end of its pause.
+	ProbeNow()
+}
+
 // Provider describes one kind of service. It is a plain value, listed in channel/all.
 type Provider struct {
 	Kind    string          // the API's word: smtp, apns, fcm

@@ -40,7 +40,7 @@ type dashboardPage struct {
 	Ready   []sendable // templates that can be sent by hand
 }
 
-// trouble is a server that is paused.
+// trouble is a server that is paused, or behind which some hosts are.
 type trouble struct {
 	Family serverFamily
 	Server channel.Server
@@ -122,7 +122,7 @@ func (c *console) trouble(ctx context.Context) (list []trouble, err error) {
 			return nil, err
 		}
 		for _, s := range servers {
-			if s.Pause != nil {
+			if s.Pause != nil || len(s.Resting) > 0 {
 				list = append(list, trouble{f, s})
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net/http"
 	"strings"
@@ -126,6 +127,35 @@ func TestPausesAreExplained(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestHostsThatAreLeftAlone: of a server with many hosts behind it, those that are left alone are explained, the first
+// few of them, and can be tried now.
+func TestHostsThatAreLeftAlone(t *testing.T) {
+	f := signedIn(t)
+	s := f.addServer("webpush", "browsers", map[string]any{"app": "https://example.com", "subject": "mailto:it@example.com"})
+	for i := range 5 {
+		s.Resting = append(s.Resting, channel.Resting{Host: fmt.Sprintf("h%d.example", i), Pause: channel.Pause{
+			Since: testTime.Add(-7 * time.Minute), Until: testTime.Add(2 * time.Minute), Step: 3, Reason: message.Throttled,
+			Detail: fmt.Sprintf("The push service h%d.example takes no more messages for now.", i),
+		}})
+	}
+	for _, path := range []string{"/", "/settings/push-providers", "/settings/push-providers/browsers"} {
+		page := f.get(path, http.StatusOK)
+		page.one(t, "form[action=/settings/push-providers/browsers/resume] button")
+		words := page.words()
+		for _, want := range []string{"5 push services", "h0.example", "h2.example", "Too many messages at once", "7 minutes", "tried 3 times", "next try 14:07", "2 more"} {
+			if !strings.Contains(words, want) {
+				t.Errorf("%s does not say %q", path, want)
+			}
+		}
+		if strings.Contains(words, "h3.example") {
+			t.Errorf("%s says more than a few", path)
+		}
+	}
+	if words := f.get("/settings", http.StatusOK).words(); !strings.Contains(words, "5 push services are paused") {
+		t.Error("the overview of settings says nothing")
 	}
 }
 

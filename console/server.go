@@ -91,6 +91,14 @@ func (c *console) serversOf(ctx context.Context, f serverFamily) ([]channel.Serv
 	return list, err
 }
 
+// mostResting are shown of the hosts behind a server: devices say which there are, so there may be any number.
+const mostResting = 3
+
+// someResting are the hosts behind a server that are left alone for longest.
+func someResting(s channel.Server) []channel.Resting {
+	return s.Resting[:min(len(s.Resting), mostResting)]
+}
+
 // serversPage lists the servers of a family.
 type serversPage struct {
 	Family    serverFamily

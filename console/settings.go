@@ -87,6 +87,9 @@ func (c *console) familyState(ctx context.Context, f serverFamily) (string, erro
 		if s.Pause != nil {
 			return t(ctx, "settings.paused", s.Name), nil
 		}
+		if n := int64(len(s.Resting)); n > 0 {
+			return tn(ctx, "dashboard.resting", n, s.Name), nil
+		}
 	}
 	active := int64(0)
 	for _, s := range list {

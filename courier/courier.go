@@ -2,6 +2,7 @@ package courier
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -22,6 +23,8 @@ type Courier struct {
 	servers *servers
 	plans   plans
 	inHand  inHand
+	resting resting
+	node    string // a name of its own among the processes
 
 	handing context.Context // ends when the courier drains: nothing more is handed over
 	drain   context.CancelFunc
@@ -80,7 +83,10 @@ func New(s Store, q Queues, o Options) *Courier {
 		o.Tick = time.Second
 	}
 	handing, drain := context.WithCancel(context.Background())
-	return &Courier{store: s, queues: q, options: o, servers: newServers(s, o), handing: handing, drain: drain}
+	return &Courier{
+		store: s, queues: q, options: o, servers: newServers(s, o), handing: handing, drain: drain,
+		resting: resting{}, node: cryptorand.Text(),
+	}
 }
 
 // Drain stops handing messages over: batches end as soon as what is on the wire was answered, and what is left of them

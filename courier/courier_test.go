@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -116,6 +117,7 @@ func newHouse(t *testing.T, url string) *house {
 	jobs.Work(h.engine, nil, h.courier.Cancel)
 	jobs.Work(h.engine, nil, h.courier.GiveUp)
 	jobs.Work(h.engine, nil, h.courier.Again)
+	jobs.Work(h.engine, nil, h.courier.Hurry)
 	jobs.Work(h.engine, nil, h.courier.CleanUp)
 	h.must(h.engine.Open())
 	h.store.UseJobs(h.engine)
@@ -240,6 +242,21 @@ type peers struct {
 	stopped atomic.Bool   // a Send was told to hand nothing more over
 	waitFor chan struct{} // not nil: nothing is answered before it is closed
 	hangs   map[message.Channel]*hanging
+	resting []channel.Resting // hosts that are left alone; then all messages wait for the end of the first one's pause
+}
+
+func (p *peers) Resting() []channel.Resting {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.resting)
+}
+
+func (p *peers) ProbeNow() { p.rest() }
+
+func (p *peers) rest(list ...channel.Resting) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resting = list
 }
 
 // hanging is a server that takes messages and does not answer until it is let go.
@@ -311,6 +328,9 @@ func (p *peers) one(_ context.Context, m message.Message) message.Outcome {
 	}
 	if wait != nil {
 		<-wait
+	}
+	if list := p.Resting(); len(list) > 0 {
+		return message.Fail(message.Failure{Reason: list[0].Reason, Scope: message.RecipientForNow, Uncounted: true, RetryAfter: time.Until(list[0].Until)})
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

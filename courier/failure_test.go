@@ -397,6 +397,43 @@ func TestAnotherServerTakesOverFromAPausedOne(t *testing.T) {
 	})
 }
 
+// TestHostsThatAreLeftAlone: the console hears of hosts behind a server that are left alone, and whoever wishes so has
+// them tried at once, with all that waits for them.
+func TestHostsThatAreLeftAlone(t *testing.T) {
+	onBoth(t, func(h *house) {
+		server := h.server("apns", "Browsers")
+		h.people(3)
+		said := func() []channel.Resting {
+			now, err := h.door.Server(h.Context(), server.ID)
+			h.must(err)
+			return now.Resting
+		}
+		since := time.Now().Add(-time.Hour).UTC()
+		away := channel.Resting{Host: "push.example.net", Pause: channel.Pause{
+			Since: since, Until: since.Add(2 * time.Hour), Step: 4, Reason: message.Unreachable, Detail: "It is away.",
+		}}
+		h.peers.rest(away)
+		n := h.send(push("Hello"), everyone)
+		h.eventually("it is said", func() bool { return len(said()) == 1 && said()[0] == away })
+		waiting := h.until(n, "all wait", func(n message.Notification) bool { return len(h.deliveries(n)) == 3 && h.deliveries(n)[2].Reason != "" })
+		h.count(waiting, message.Push, message.Queued, 3)
+
+		// Of other nodes: the one that says it for longest counts, and what a dead one said is forgotten.
+		dead, longer := away, away
+		dead.Host, dead.Until = "dead.example.net", since.Add(time.Minute)
+		longer.Since = since.Add(-time.Hour)
+		h.must(h.store.KeepResting(h.Context(), server.ID, "another", []channel.Resting{longer, dead}))
+		if got := said(); len(got) != 1 || got[0] != longer {
+			h.Errorf("%+v", got)
+		}
+
+		_, err := h.door.ResumeServer(h.Context(), admin, server.ID)
+		h.must(err)
+		h.count(h.done(n), message.Push, message.Sent, 3)
+		h.eventually("nobody is left alone", func() bool { return len(said()) == 0 })
+	})
+}
+
 func TestLeftAudience(t *testing.T) {
 	onBoth(t, func(h *house) {
 		server := h.server("smtp", "Mail")

@@ -116,6 +116,16 @@ type GiveUpArgs struct {
 	Language     string          `json:"g,omitempty"` // and of those the ones in this language
 }
 
+// HurryArgs tries everything now that waits for its next attempt by a server, in slices.
+type HurryArgs struct {
+	Server string `json:"s"`
+}
+
+// HurryJob is the job that does it.
+func HurryJob(server string) Job {
+	return Job{Args: HurryArgs{Server: server}, Queue: Control, Lane: Urgent, Once: true}
+}
+
 // AgainArgs queues failed or unknown deliveries of a notification again, in slices, because somebody asked for it.
 type AgainArgs struct {
 	Notification int64              `json:"n"`
@@ -132,3 +142,4 @@ func (ProbeArgs) Kind() string    { return "probe" }
 func (CancelArgs) Kind() string   { return "cancel" }
 func (GiveUpArgs) Kind() string   { return "give_up" }
 func (AgainArgs) Kind() string    { return "again" }
+func (HurryArgs) Kind() string    { return "hurry" }

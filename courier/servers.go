@@ -102,6 +102,19 @@ func (s *servers) known(kind string) (channel.Provider, bool) {
 	return channel.Provider{}, false
 }
 
+// many are the senders that pause hosts by themselves, by the servers' ids.
+func (s *servers) many() map[string]channel.Many {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := map[string]channel.Many{}
+	for id, o := range s.open {
+		if many, ok := o.sender.(channel.Many); ok {
+			found[id] = many
+		}
+	}
+	return found
+}
+
 func (s *servers) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

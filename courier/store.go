@@ -73,6 +73,12 @@ type Store interface {
 	// Overdue lists notifications and channels with open deliveries whose time is over.
 	Overdue(ctx context.Context, now time.Time) ([]GiveUpArgs, error)
 
+	// KeepResting keeps which hosts behind a server a node leaves alone; ProbeWish is when somebody last wished that they are
+	// tried now, and HurrySlice makes deliveries due now that wait for the server. It returns how many, up to limit.
+	KeepResting(ctx context.Context, server, node string, list []channel.Resting) error
+	ProbeWish(ctx context.Context, server string) (time.Time, error)
+	HurrySlice(ctx context.Context, server string, limit int) (int64, error)
+
 	Enqueue(ctx context.Context, jobs ...Job) error
 	Complete(ctx context.Context, running Running) error
 	Setting(ctx context.Context, name string) (string, error)

@@ -29,7 +29,7 @@ func (c *Courier) Start(ctx context.Context) error {
 				return
 			case <-ticker.C:
 			}
-			if err := errors.Join(c.look(c.handing), c.stopCancelled(c.handing)); err != nil && c.handing.Err() == nil {
+			if err := errors.Join(c.look(c.handing), c.stopCancelled(c.handing), c.tellResting(c.handing)); err != nil && c.handing.Err() == nil {
 				c.options.Logger.Error("looking for what is due", "error", err)
 			}
 			if now := c.options.Now(); now.Sub(overdue) >= overdueEvery {

@@ -112,7 +112,7 @@ func credentialOf(s channel.Server, e channel.Expiry) Credential {
 // WatchTrouble tells the administrators who receive alerts about servers that are paused for longer than the organisation
 // bears, once for each pause, by channels that still work.
 func (d *Door) WatchTrouble(ctx context.Context, _ TroubleArgs, _ courier.Running) error {
-	servers, err := d.store.Servers(ctx)
+	servers, err := d.Servers(ctx)
 	if err != nil {
 		return err
 	}
@@ -122,15 +122,26 @@ func (d *Door) WatchTrouble(ctx context.Context, _ TroubleArgs, _ courier.Runnin
 	}
 	var failed []error
 	for _, s := range servers {
-		if s.Pause == nil || !s.Active || d.options.Now().Sub(s.Pause.Since) < o.TroubleAfter() {
+		who, p := longestPause(s)
+		if p == nil || !s.Active || d.options.Now().Sub(p.Since) < o.TroubleAfter() {
 			continue
 		}
-		name := "trouble/" + s.ID + "/" + strconv.FormatInt(s.Pause.Since.UnixMilli(), 10)
+		name := "trouble/" + s.ID + "/" + strconv.FormatInt(p.Since.UnixMilli(), 10)
 		failed = append(failed, d.alert(ctx, name, template.ServerTrouble, map[string]string{
-			"server.name": s.Name, "server.error": s.Pause.Detail,
+			"server.name": who, "server.error": p.Detail,
 		}))
 	}
 	return errors.Join(failed...)
+}
+
+// longestPause is the one that administrators hear of, and whose it is: of a server with many hosts behind it, that of the
+// host which was left alone first, for devices say which hosts there are, and may name any number that never answer. nil =
+// there is none.
+func longestPause(s channel.Server) (who string, p *channel.Pause) {
+	if s.Pause == nil && len(s.Resting) > 0 {
+		return s.Name + " (" + s.Resting[0].Host + ")", &s.Resting[0].Pause
+	}
+	return s.Name, s.Pause
 }
 
 // alert tells the administrators who receive alerts, once for each name. Where nobody can be told now, it is tried again

@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -215,6 +216,20 @@ func TestTroubleTimeline(t *testing.T) {
 		look(3*time.Hour, 2)
 		h.must(h.store.ResumeServer(h.Context(), vonage.ID))
 		look(3*time.Hour+time.Minute, 3)
+
+		h.must(h.store.ResumeServer(h.Context(), relay.ID)) // a host behind it is left alone: no other is told of
+		away := channel.Pause{Since: start.Add(4 * time.Hour), Until: start.Add(24 * time.Hour), Detail: "It is away."}
+		var hosts []channel.Resting
+		for i := range 3 {
+			hosts = append(hosts, channel.Resting{Host: fmt.Sprintf("h%d.example.net", i), Pause: away})
+			away.Since = away.Since.Add(time.Minute)
+		}
+		h.must(h.store.KeepResting(h.Context(), relay.ID, "node", hosts))
+		look(4*time.Hour, 3)
+		look(5*time.Hour, 4)
+		if said := h.says(h.sent()[3]); !strings.Contains(said, "Relay (h0.example.net) (It is away.)") {
+			h.Errorf("it says %s", said)
+		}
 	})
 }
 

@@ -71,6 +71,8 @@ type Store interface {
 	ActivateServer(ctx context.Context, id string, entries ...access.Entry) (channel.Server, error)
 	DeleteServer(ctx context.Context, id string, entries ...access.Entry) error
 	ProbeNow(ctx context.Context, id string, entries ...access.Entry) (channel.Server, error)
+	// Resting are the hosts behind servers that are left alone, by the servers' ids.
+	Resting(ctx context.Context) (map[string][]channel.Resting, error)
 	Setting(ctx context.Context, name string) (string, error)
 	Carriers
 	Templates

@@ -47,12 +47,31 @@ func (d *Door) provider(kind string) (channel.Provider, bool) {
 
 // Servers lists the servers of some kinds; all without one.
 func (d *Door) Servers(ctx context.Context, kinds ...string) ([]channel.Server, error) {
-	return d.store.Servers(ctx, kinds...)
+	list, err := d.store.Servers(ctx, kinds...)
+	if err != nil {
+		return nil, err
+	}
+	return list, d.addResting(ctx, list)
+}
+
+// addResting says of each server which hosts behind it are left alone.
+func (d *Door) addResting(ctx context.Context, list []channel.Server) error {
+	resting, err := d.store.Resting(ctx)
+	for i := range list {
+		list[i].Resting = resting[list[i].ID]
+	}
+	return err
 }
 
 // Server reads one server.
 func (d *Door) Server(ctx context.Context, id string) (channel.Server, error) {
-	return d.store.Server(ctx, id)
+	v, err := d.store.Server(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	list := []channel.Server{v}
+	err = d.addResting(ctx, list)
+	return list[0], err
 }
 
 // CreateServer stores a new server.
@@ -294,17 +313,18 @@ func (d *Door) ActivateServer(ctx context.Context, actor access.Actor, id string
 	return v, err
 }
 
-// ResumeServer tries a paused server now, instead of at the end of its pause.
+// ResumeServer tries a paused server, and hosts behind it that are left alone, now instead of at the end of their pause.
 func (d *Door) ResumeServer(ctx context.Context, actor access.Actor, id string) (channel.Server, error) {
 	v, err := d.store.Server(ctx, id)
 	if err != nil {
 		return v, err
 	}
 	v, err = d.store.ProbeNow(ctx, id, actor.Did(access.Resume, serverObject(v), nil, nil))
-	if err == nil {
-		d.options.Logger.Info("server to be tried now", "server", v.Name, "kind", v.Kind, "by", actor.Name)
+	if err != nil {
+		return v, err
 	}
-	return v, err
+	d.options.Logger.Info("server to be tried now", "server", v.Name, "kind", v.Kind, "by", actor.Name)
+	return d.Server(ctx, id)
 }
 
 // TestServer really sends one message. id is a stored server's, whose secrets fill in what the input leaves out; in nil

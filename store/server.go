@@ -125,6 +125,9 @@ func (s *Store) PutServer(ctx context.Context, v channel.Server, entries ...acce
 		if err := s.putServer(ctx, tx, v, sealed); err != nil {
 			return err
 		}
+		if err := s.wishProbe(ctx, tx, v.ID); err != nil {
+			return err
+		}
 		if err := s.oneActive(ctx, tx, v); err != nil {
 			return err
 		}
@@ -234,6 +237,9 @@ func (s *Store) DeleteServer(ctx context.Context, id string, entries ...access.E
 		if n == 0 {
 			return fmt.Errorf("server %s: %w", id, ErrNotFound)
 		}
+		if _, err := tx.Exec(ctx, `DELETE FROM settings WHERE name LIKE $1 OR name = $2`, restingPrefix+id+"/%", probePrefix+id); err != nil {
+			return err
+		}
 		if err := hurry(ctx, tx, courier.QueueOf(id)); err != nil { // its jobs must run to move their deliveries
 			return err
 		}
@@ -245,6 +251,9 @@ func (s *Store) DeleteServer(ctx context.Context, id string, entries ...access.E
 func (s *Store) ProbeNow(ctx context.Context, id string, entries ...access.Entry) (v channel.Server, err error) {
 	err = s.WriteAudited(ctx, entries, func(tx Tx) error {
 		if _, err := tx.Exec(ctx, `UPDATE servers SET paused_until = $2 WHERE id = $1 AND paused_since > 0`, id, ms(s.now())); err != nil {
+			return err
+		}
+		if err := s.wishProbe(ctx, tx, id); err != nil {
 			return err
 		}
 		v, err = s.server(ctx, tx, id)

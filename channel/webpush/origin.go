@@ -1,8 +1,10 @@
 package webpush
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +38,7 @@ type origin struct {
 
 // pause is a time in which nothing is sent to an origin.
 type pause struct {
+	since   time.Time // when the first of them in a row began
 	until   time.Time
 	step    int // how often in a row, from 1
 	failure message.Failure
@@ -164,9 +167,9 @@ func (o *origin) rest(f message.Failure) {
 	if o.left() > 0 {
 		return
 	}
-	next := &pause{step: 1, failure: f}
+	next := &pause{since: time.Now(), step: 1, failure: f}
 	if o.pause != nil {
-		next.step = o.pause.step + 1
+		next.since, next.step = o.pause.since, o.pause.step+1
 	}
 	next.until = time.Now().Add(lengthOf(f, next.step))
 	o.pause, o.limit, o.known, o.token = next, alone, false, bearer{}
@@ -261,6 +264,43 @@ func (os *origins) giveBack(o *origin) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
 	o.users--
+}
+
+// shownFor is for how long an origin is said to rest after the end of its pause, unless it answers before: until then
+// somebody will have tried it.
+const shownFor = 20 * time.Second
+
+// mostShown are said to rest at a time: devices name as many origins as they like.
+const mostShown = 100
+
+// resting are the origins that are left alone, the longest first.
+func (os *origins) resting() (list []channel.Resting) {
+	os.mu.Lock()
+	defer os.mu.Unlock()
+	for _, o := range os.list {
+		o.mu.Lock()
+		if p := o.pause; p != nil && time.Since(p.until) < shownFor {
+			list = append(list, channel.Resting{Host: o.Host, Pause: channel.Pause{
+				Since: p.since, Until: p.until, Step: p.step, Reason: p.failure.Reason, Detail: p.failure.Detail,
+			}})
+		}
+		o.mu.Unlock()
+	}
+	slices.SortFunc(list, func(a, b channel.Resting) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Host, b.Host)) })
+	return list[:min(len(list), mostShown)]
+}
+
+// probeNow ends all pauses: the next message tries, and what it comes to counts as at the end of a pause.
+func (os *origins) probeNow() {
+	os.mu.Lock()
+	defer os.mu.Unlock()
+	for _, o := range os.list {
+		o.mu.Lock()
+		if o.left() > 0 {
+			o.pause.until = time.Now()
+		}
+		o.mu.Unlock()
+	}
 }
 
 // makeRoom forgets origins that nobody uses now: first the well ones, then, if that is not enough, the others.

@@ -9,9 +9,62 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"heliograph/channel"
 	"heliograph/message"
 )
+
+// TestRestingOrigins: who is left alone is said, since when and until when, and can be tried before.
+func TestRestingOrigins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sender{origins: origins{list: map[string]*origin{}}}
+		began := time.Now()
+		answer := func(name string, outcome message.Outcome) {
+			t.Helper()
+			o, err := s.origins.take("https://" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.origins.giveBack(o)
+			if f, ok := o.enter(t.Context()); !ok {
+				t.Fatalf("%s is left alone: %+v", name, f)
+			}
+			o.leave(1, outcome, alone)
+		}
+		want := func(steps ...channel.Resting) {
+			t.Helper()
+			if diff := cmp.Diff(steps, s.Resting(), cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		}
+		rests := func(host string, since, until time.Duration, step int, reason message.Reason) channel.Resting {
+			return channel.Resting{Host: host, Pause: channel.Pause{
+				Since: began.Add(since), Until: began.Add(until), Step: step, Reason: reason, Detail: "It said so.",
+			}}
+		}
+		answer("well.example", taken)
+		want()
+		answer("busy.example", busy)
+		time.Sleep(10 * time.Second)
+		answer("away.example", away)
+		busyOne := rests("busy.example", 0, 90*time.Second, 1, message.Throttled)
+		want(busyOne, rests("away.example", 10*time.Second, 40*time.Second, 1, message.Timeout))
+
+		time.Sleep(30 * time.Second) // its pause is over, and nobody has tried it yet
+		answer("away.example", away)
+		want(busyOne, rests("away.example", 10*time.Second, 100*time.Second, 2, message.Timeout))
+
+		s.ProbeNow()
+		answer("busy.example", taken)
+		answer("away.example", away)
+		want(rests("away.example", 10*time.Second, 160*time.Second, 3, message.Timeout))
+
+		time.Sleep(3 * time.Minute) // nobody sends there any more
+		want()
+	})
+}
 
 func fail(scope message.Scope, reason message.Reason, after time.Duration) message.Outcome {
 	return message.Fail(message.Failure{Scope: scope, Reason: reason, RetryAfter: after, Detail: "It said so.", Answer: "555"})

@@ -61,6 +61,11 @@ func (s *sender) Send(ctx context.Context, batch []message.Message) []message.Ou
 // Wake is channel.Waker's.
 func (s *sender) Wake(ctx context.Context, m message.Message) message.Outcome { return s.one(ctx, m) }
 
+// Resting and ProbeNow are channel.Many's.
+func (s *sender) Resting() []channel.Resting { return s.origins.resting() }
+
+func (s *sender) ProbeNow() { s.origins.probeNow() }
+
 func (s *sender) one(ctx context.Context, m message.Message) message.Outcome {
 	to, err := fleet.ParseSubscription(m.Address)
 	if err != nil {

@@ -14,6 +14,8 @@ var dashboard = map[string]string{
 	"dashboard.paused":              "“%s” is paused.",
 	"dashboard.paused.since":        "for %s",
 	"dashboard.paused.settings":     "Settings",
+	"dashboard.resting.one":         "“%[2]s”: %[1]d push service is paused.",
+	"dashboard.resting.other":       "“%[2]s”: %[1]d push services are paused.",
 	"dashboard.deliveries":          "Deliveries per hour",
 	"dashboard.deliveries.none":     "Nothing was sent in the last 24 hours.",
 	"dashboard.deliveries.table":    "As a table",

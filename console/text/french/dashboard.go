@@ -14,6 +14,8 @@ var dashboard = map[string]string{
 	"dashboard.paused":              "« %s » est en pause.",
 	"dashboard.paused.since":        "depuis %s",
 	"dashboard.paused.settings":     "Paramètres",
+	"dashboard.resting.one":         "« %[2]s » : %[1]d service push est en pause.",
+	"dashboard.resting.other":       "« %[2]s » : %[1]d services push sont en pause.",
 	"dashboard.deliveries":          "Envois par heure",
 	"dashboard.deliveries.none":     "Rien n’a été envoyé au cours des dernières 24 heures.",
 	"dashboard.deliveries.table":    "Sous forme de tableau",

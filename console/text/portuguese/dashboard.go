@@ -14,6 +14,8 @@ var dashboard = map[string]string{
 	"dashboard.paused":              "“%s” está em pausa.",
 	"dashboard.paused.since":        "há %s",
 	"dashboard.paused.settings":     "Definições",
+	"dashboard.resting.one":         "“%[2]s”: %[1]d serviço push está em pausa.",
+	"dashboard.resting.other":       "“%[2]s”: %[1]d serviços push estão em pausa.",
 	"dashboard.deliveries":          "Entregas por hora",
 	"dashboard.deliveries.none":     "Nada foi enviado nas últimas 24 horas.",
 	"dashboard.deliveries.table":    "Em tabela",
