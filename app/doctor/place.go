@@ -57,11 +57,22 @@ func reach(ctx context.Context, b *book, p Place) {
 		return
 	}
 	if u.Scheme == "http" {
-		b.warn(p.Name+" TLS", "is not used: what goes there can be read on its way", "Give the listener a certificate (serve --tls-cert), or put a proxy with TLS before it.")
+		b.warn(p.Name+" TLS", "is not used: what goes there can be read on its way", "Give the listener a certificate (serve "+certificateFlag(p.Name)+"), or put a proxy with TLS before it.")
 	} else if !secure(ctx, b, p, u.Hostname(), address) {
 		return
 	}
 	answers(ctx, b, p)
+}
+
+// certificateFlag gives what listens there its certificate.
+func certificateFlag(place string) string {
+	switch place {
+	case "listener":
+		return "--mailbox-tls-cert"
+	case "registration":
+		return "--registration-tls-cert"
+	}
+	return "--tls-cert"
 }
 
 func portOf(u *url.URL) string {

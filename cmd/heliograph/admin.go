@@ -57,7 +57,7 @@ type adminResetCmd struct {
 func (adminResetCmd) Help() string {
 	return `It works on the database, also while heliograph serve runs. The old password goes on until the link is used, which also signs the account out everywhere; the link works once, within a day, and earlier links of the account stop working.
 
-Example:
+Examples:
 
     heliograph admin reset admin
     heliograph admin reset admin --second-factor`
@@ -99,8 +99,22 @@ func (c *adminFlags) withLink(ctx context.Context, term terminal, get func(*stor
 	defer s.Close()
 	secret, err := get(s, intake.New(s, intake.Options{NotFound: store.ErrNotFound}))
 	if err != nil {
-		return fmt.Errorf("making the link: %w", err)
+		return fmt.Errorf("making the link: %w", inWords(err))
 	}
 	_, err = fmt.Fprintln(term.out, app.LinkURL(c.URL, secret))
+	return err
+}
+
+// inWords says what is wrong with the name, which is all that was typed.
+func inWords(err error) error {
+	var refused *intake.Refused
+	if !errors.As(err, &refused) {
+		return err
+	}
+	for _, p := range refused.Problems {
+		if p.Pointer == "/name" {
+			return fmt.Errorf("the name %s", p.Detail)
+		}
+	}
 	return err
 }

@@ -37,7 +37,7 @@ func (c *demoCmd) Validate() error {
 	if c.Devices < 0 || c.Devices > maxDevices {
 		return fmt.Errorf("--devices must be 0 to %d", maxDevices)
 	}
-	return nil
+	return checkAddresses("--listen", c.Listen)
 }
 
 // Run shows the demo until a signal.

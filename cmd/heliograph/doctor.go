@@ -15,15 +15,15 @@ import (
 )
 
 type doctorCmd struct {
-	Listener              string `help:"Examine the way from this machine to a mail listener, such as https://listener.emea.example.com, and nothing else. Needs no database: run it on the Exchange server." placeholder:"URL" env:"-" group:"What to examine"`
-	Registration          string `help:"Examine the way from this machine to a registration service, likewise." placeholder:"URL" env:"-" group:"What to examine"`
+	Listener              string `help:"Examine the way from this machine to a mail listener, such as https://listener.emea.example.com, and nothing else. Needs no database: run it on the Exchange server." placeholder:"URL" group:"What to examine"`
+	Registration          string `help:"Examine the way from this machine to a registration service, likewise." placeholder:"URL" group:"What to examine"`
 	PublicURL             string `help:"Address under which people reach the console, to be examined with the installation." name:"public-url" placeholder:"URL" group:"What to examine"`
 	PublicRegistrationURL string `help:"Address under which devices register, likewise. Default: as Settings say." name:"public-registration-url" placeholder:"URL" group:"What to examine"`
 	PublicMailboxURL      string `help:"Address under which mail servers reach the listener, likewise." name:"public-mailbox-url" placeholder:"URL" group:"What to examine"`
-	TrustedCA             string `help:"Certificates in PEM to trust besides the system's." name:"trusted-ca" type:"existingfile" placeholder:"PATH" env:"-" group:"What to examine"`
-	Recount               bool   `help:"Compare the counters of notifications with their deliveries, and nothing else." env:"-" group:"What to examine"`
-	Repair                bool   `help:"With --recount: correct counters that are wrong." env:"-" group:"What to examine"`
-	JSON                  bool   `help:"Print JSON." env:"-"`
+	TrustedCA             string `help:"Certificates in PEM to trust besides the system's." name:"trusted-ca" type:"existingfile" placeholder:"PATH" group:"What to examine"`
+	Recount               bool   `help:"Compare the counters of notifications with their deliveries, and nothing else." group:"What to examine"`
+	Repair                bool   `help:"With --recount: correct counters that are wrong." group:"What to examine"`
+	JSON                  bool   `help:"Print JSON."`
 
 	place `embed:"" group:"Where everything is kept"`
 }

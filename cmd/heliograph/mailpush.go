@@ -17,10 +17,13 @@ type mailPush struct {
 	PublicMailbox       string `help:"Address under which mail servers reach it, such as https://listener.example.com, likewise." name:"public-mailbox-url" placeholder:"URL"`
 	MailboxTLSCert      string `help:"Certificate chain in PEM for it; read again when it changes." name:"mailbox-tls-cert" type:"path" placeholder:"PATH"`
 	MailboxTLSKey       string `help:"Its key in PEM." name:"mailbox-tls-key" type:"path" placeholder:"PATH"`
-	MailboxTLSMin       string `help:"Oldest TLS version to take from mail servers: 1.0, 1.1, 1.2 or 1.3. An old Exchange without strong cryptography needs 1.0." name:"mailbox-tls-min" default:"1.2" placeholder:"VERSION"`
+	MailboxTLSMin       string `help:"Oldest TLS version to take from mail servers: 1.0, 1.1, 1.2 or 1.3. An old Exchange without strong cryptography needs 1.0. Default: 1.2." name:"mailbox-tls-min" default:"1.2" placeholder:"VERSION"`
 }
 
 func (m mailPush) check() error {
+	if err := checkAddresses("--listen-registration", m.ListenRegistration, "--listen-mailbox", m.ListenMailbox); err != nil {
+		return err
+	}
 	if err := checkOrigin("--public-registration-url", m.PublicRegistration); err != nil {
 		return err
 	}

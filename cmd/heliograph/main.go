@@ -73,14 +73,7 @@ Exit codes: 0 done, 1 failed, 2 used wrongly.`
 func run(args []string, term terminal) int {
 	var c cli
 	left := -1 // set when kong has answered by itself, as for -h
-	parser, err := kong.New(&c,
-		kong.Name("heliograph"),
-		kong.Description(description),
-		kong.DefaultEnvars("HELIOGRAPH"),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.Writers(term.out, term.err),
-		kong.Exit(func(code int) { left = code }),
-	)
+	parser, err := newParser(&c, kong.Writers(term.out, term.err), kong.Exit(func(code int) { left = code }))
 	if err != nil {
 		fmt.Fprintln(term.err, "heliograph:", err) // the table of commands itself is wrong
 		return exitFailed
@@ -96,6 +89,15 @@ func run(args []string, term terminal) int {
 		return wrong(term, parsed, err)
 	}
 	return execute(parsed, &c, term)
+}
+
+func newParser(c *cli, more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(c, append([]kong.Option{
+		kong.Name("heliograph"),
+		kong.Description(description),
+		kong.DefaultEnvars("HELIOGRAPH"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+	}, more...)...)
 }
 
 // execute runs the chosen command until it is done or a signal asks it to stop; a second signal ends the process at once.

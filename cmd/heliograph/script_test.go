@@ -100,12 +100,13 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s was not written within %v", args[0], patience)
 	}
 	var r struct {
-		Console, API, Metrics, Token, SignIn string
-		Sims                                 map[string]string
+		Console, API, Metrics, Registration, Token, SignIn string
+		Sims                                               map[string]string
 	}
 	ts.Check(json.Unmarshal(text, &r))
 	for name, value := range map[string]string{
-		"console": r.Console, "api": r.API, "metrics": r.Metrics, "inbox": r.Sims["inbox"], "apns": r.Sims["apns"],
+		"console": r.Console, "api": r.API, "metrics": r.Metrics, "registration": r.Registration,
+		"inbox": r.Sims["inbox"], "apns": r.Sims["apns"],
 	} {
 		ts.Setenv(name, value)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"os/signal"
@@ -24,11 +25,11 @@ type serveCmd struct {
 	PublicURL     string   `help:"Address under which people reach the console, such as https://notify.example.com; https makes the sign-in cookie secure." name:"public-url" placeholder:"URL" group:"Listeners"`
 	TLSCert       string   `help:"Certificate chain in PEM for the console's listener, which then speaks https; read again when it changes." name:"tls-cert" type:"path" placeholder:"PATH" group:"Listeners"`
 	TLSKey        string   `help:"Its key in PEM." name:"tls-key" type:"path" placeholder:"PATH" group:"Listeners"`
-	TLSMin        string   `help:"Oldest version of TLS that is spoken: 1.2 or 1.3." name:"tls-min" default:"1.2" placeholder:"VERSION" group:"Listeners"`
+	TLSMin        string   `help:"Oldest version of TLS that is spoken: 1.2 or 1.3. Default: 1.2." name:"tls-min" default:"1.2" placeholder:"VERSION" group:"Listeners"`
 	ListenHTTP    string   `help:"Where http is led to https, such as :80; needs --tls-cert. Default: nowhere." name:"listen-http" placeholder:"ADDR" group:"Listeners"`
 	TrustedProxy  []string `help:"Networks of proxies whose word counts about who asks and whether by https, such as 10.0.0.0/8. Default: nobody's." name:"trusted-proxies" placeholder:"CIDR" group:"Listeners"`
-	ProxyHeader   string   `help:"Header in which they say it: X-Forwarded-For (with X-Forwarded-Proto) or Forwarded. The proxies must write it anew or append to it." name:"proxy-header" default:"X-Forwarded-For" placeholder:"NAME" group:"Listeners"`
-	APIRate       float64  `help:"Requests a second of one API token, over which it is told to wait; -1 = any number." name:"api-rate" default:"500" placeholder:"N" group:"Process"`
+	ProxyHeader   string   `help:"Header in which they say it: X-Forwarded-For (with X-Forwarded-Proto) or Forwarded. The proxies must write it anew or append to it. Default: X-Forwarded-For." name:"proxy-header" default:"X-Forwarded-For" placeholder:"NAME" group:"Listeners"`
+	APIRate       float64  `help:"Requests a second of one API token, over which it is told to wait; -1 = any number. Default: 500." name:"api-rate" default:"500" placeholder:"N" group:"Process"`
 	Roles         []string `help:"What this process does: console (pages and API), worker (sends), registration (devices that want to be woken), listener (what mail servers post). Default: all of it." placeholder:"ROLE" group:"Process"`
 	mailPush      `embed:"" group:"Mail push"`
 	ReadyFile     string        `help:"JSON file that tells scripts where everything listens: written when it does, removed on a clean stop." type:"path" placeholder:"PATH" group:"Process"`
@@ -55,24 +56,12 @@ func (c *serveCmd) Run(ctx context.Context, term terminal, log *slog.Logger) err
 	if err != nil {
 		return err
 	}
-	if err := checkOrigin("--public-url", c.PublicURL); err != nil {
-		return err
-	}
-	if err := c.mailPush.check(); err != nil {
-		return err
-	}
-	proxies, err := web.ParseProxies(c.TrustedProxy, c.ProxyHeader)
+	proxies, err := c.proxies()
 	if err != nil {
-		return misused("--trusted-proxies: %v", err)
+		return err
 	}
-	if _, err := web.ParseTLSVersion(c.TLSMin); err != nil {
-		return misused("--tls-min: %v", err)
-	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return misused("--tls-cert and --tls-key belong together")
-	}
-	if c.ListenHTTP != "" && c.TLSCert == "" && !strings.HasPrefix(c.PublicURL, "https://") {
-		return misused("--listen-http leads to https: give --tls-cert and --tls-key, or an https --public-url")
+	if err := c.check(); err != nil {
+		return err
 	}
 	app.TuneMemory()
 	a, err := app.New(ctx, app.Options{
@@ -92,6 +81,47 @@ func (c *serveCmd) Run(ctx context.Context, term terminal, log *slog.Logger) err
 	waitReloading(ctx, a)
 	log.Info("stopping: waiting for what is on the wire; a second signal ends at once")
 	return a.Stop(ctx)
+}
+
+// check refuses what cannot be meant, before anything is made or opened.
+func (c *serveCmd) check() error {
+	if err := checkAddresses("--listen", c.Listen, "--listen-http", c.ListenHTTP, "--listen-metrics", c.ListenMetrics); err != nil {
+		return err
+	}
+	if err := checkOrigin("--public-url", c.PublicURL); err != nil {
+		return err
+	}
+	if err := c.mailPush.check(); err != nil {
+		return err
+	}
+	if _, err := web.ParseTLSVersion(c.TLSMin); err != nil {
+		return misused("--tls-min: %v", err)
+	}
+	switch {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return misused("--tls-cert and --tls-key belong together")
+	case c.ListenHTTP != "" && c.TLSCert == "" && !strings.HasPrefix(c.PublicURL, "https://"):
+		return misused("--listen-http leads to https: give --tls-cert and --tls-key, or an https --public-url")
+	case !(c.APIRate > 0) && c.APIRate != anyRate: // also NaN
+		return misused("--api-rate must be above 0, or %d for any number", anyRate)
+	case c.Drain <= 0:
+		return misused("--drain must be above 0")
+	}
+	return nil
+}
+
+// anyRate is --api-rate without a limit.
+const anyRate = -1
+
+func (c *serveCmd) proxies() (web.Proxies, error) {
+	if _, err := web.ParseProxies(nil, c.ProxyHeader); err != nil { // by itself, so that the right flag is named
+		return web.Proxies{}, misused("--proxy-header: %v", err)
+	}
+	p, err := web.ParseProxies(c.TrustedProxy, c.ProxyHeader)
+	if err != nil {
+		return p, misused("--trusted-proxies: %v", err)
+	}
+	return p, nil
 }
 
 // waitReloading waits until ctx ends; SIGHUP makes files be read again meanwhile.
@@ -121,6 +151,24 @@ func parseRoles(words []string) ([]app.Role, error) {
 		}
 	}
 	return roles, nil
+}
+
+// checkAddresses reads pairs of a flag and where it says to listen; empty is fine.
+func checkAddresses(pairs ...string) error {
+	for i := 0; i < len(pairs); i += 2 {
+		flag, text := pairs[i], pairs[i+1]
+		if text == "" {
+			continue
+		}
+		_, port, err := net.SplitHostPort(text)
+		if err == nil {
+			_, err = net.LookupPort("tcp", port)
+		}
+		if err != nil {
+			return misused("%s must be an address with a port, such as 127.0.0.1:8080, or :8080 for every interface", flag)
+		}
+	}
+	return nil
 }
 
 // checkOrigin refuses what is not scheme and host; empty is fine.

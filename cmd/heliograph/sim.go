@@ -18,7 +18,7 @@ type simCmd struct {
 	Which     []string `arg:"" help:"all, or some of apns, fcm, webpush, vonage, exchange, smtp." enum:"all,apns,fcm,webpush,vonage,exchange,smtp"`
 	ReadyFile string   `help:"JSON file with addresses and credentials: written when all listen, removed on a clean stop." type:"path" placeholder:"PATH"`
 	TrustCA   string   `help:"PEM file with authorities that sign the listeners which the simulated Exchange posts to, and the registration services of simulated phones." type:"existingfile" placeholder:"PATH"`
-	TimeScale float64  `help:"How many times faster than the clock the simulated Exchange retries and sends heartbeats, and phones sync." default:"1" placeholder:"N"`
+	TimeScale float64  `help:"How many times faster than the clock the simulated Exchange retries and sends heartbeats, and phones sync. Default: 1." default:"1" placeholder:"N"`
 	StateDir  string   `help:"Directory that keeps authority, keys and accounts, so that a restart changes none of them. Default: fresh ones, in a temporary directory." type:"path" placeholder:"DIR"`
 }
 

@@ -21,7 +21,7 @@ type tokenCmd struct {
 type tokenCreateCmd struct {
 	Role    string        `help:"What the token may do: administrator, operator (sends), support (sees, and sends again) or auditor (sees)." required:"" placeholder:"ROLE"`
 	Group   []string      `help:"Limit it to this group, by name or id; may be given several times. An administrator cannot be limited." placeholder:"GROUP" sep:"none"`
-	Name    string        `help:"What it is for, to recognise it by." default:"command line" placeholder:"TEXT"`
+	Name    string        `help:"What it is for, to recognise it by. Default: command line." default:"command line" placeholder:"TEXT"`
 	Expires time.Duration `help:"How long it works. Default: until it is deleted." placeholder:"720h"`
 
 	place `embed:"" group:"Where everything is kept"`
