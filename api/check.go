@@ -219,11 +219,14 @@ func (c *checker) number(s *huma.Schema, at string, v any) {
 	case err != nil:
 		c.add(at, "is too large a number")
 	case s.Minimum != nil && n < *s.Minimum:
-		c.add(at, "must be at least %v", *s.Minimum)
+		c.add(at, "must be at least %s", plainly(*s.Minimum))
 	case s.Maximum != nil && n > *s.Maximum:
-		c.add(at, "must be at most %v", *s.Maximum)
+		c.add(at, "must be at most %s", plainly(*s.Maximum))
 	}
 }
+
+// plainly writes a bound without an exponent.
+func plainly(bound float64) string { return strconv.FormatFloat(bound, 'f', -1, 64) }
 
 // decode checks a body against the schema of its type, and reads it.
 func decode(schemas huma.Registry, schema *huma.Schema, raw []byte, into any) error {

@@ -165,3 +165,9 @@ func TestNoValueIsEchoed(t *testing.T) {
 		}
 	}
 }
+
+func TestBoundsAreWrittenInFull(t *testing.T) {
+	h := newHouse(t)
+	h.call("POST", prefix+"/notifications", `{"audience": {"all": true}, "ad_hoc": {"push": {"message": "x", "badge": 99999999}}}`).
+		is(422).has("errors.0.detail", "must be at most 1000000")
+}
