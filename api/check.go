@@ -35,7 +35,7 @@ func parseJSON(raw []byte) (any, *Problem) {
 	d.UseNumber()
 	var value any
 	if err := d.Decode(&value); err != nil {
-		return nil, malformed(fmt.Sprintf("is not JSON: it breaks off or goes wrong at byte %d", offsetOf(err, d)))
+		return nil, malformed("is not JSON: " + whereWrong(err, len(raw)))
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return nil, malformed(fmt.Sprintf("goes on after its end, at byte %d", d.InputOffset()))
@@ -43,11 +43,11 @@ func parseJSON(raw []byte) (any, *Problem) {
 	return value, nil
 }
 
-func offsetOf(err error, d *json.Decoder) int64 {
+func whereWrong(err error, length int) string {
 	if syntax, ok := err.(*json.SyntaxError); ok {
-		return syntax.Offset
+		return fmt.Sprintf("it goes wrong at byte %d", syntax.Offset)
 	}
-	return d.InputOffset()
+	return fmt.Sprintf("it breaks off after byte %d", length)
 }
 
 // deeperThan counts brackets outside of texts, before anything is built from them.
@@ -166,7 +166,7 @@ func (c *checker) array(s *huma.Schema, at string, v any) {
 		return
 	}
 	if s.MinItems != nil && len(items) < *s.MinItems {
-		c.add(at, "holds less than %d entries", *s.MinItems)
+		c.add(at, "must have at least %d of them", *s.MinItems)
 	}
 	for i, item := range items {
 		c.value(s.Items, pointer(at, i), item)
@@ -180,14 +180,18 @@ func (c *checker) text(s *huma.Schema, at string, v any) {
 		c.add(at, "must be a text")
 	case len(s.Enum) > 0 && !slices.Contains(s.Enum, v):
 		c.add(at, "must be one of %s", words(s.Enum))
+	case s.MinLength != nil && *s.MinLength == 1 && n == 0:
+		c.add(at, "must not be empty")
 	case s.MinLength != nil && n < *s.MinLength:
 		c.add(at, "is shorter than %d characters", *s.MinLength)
 	case s.MaxLength != nil && n > *s.MaxLength:
 		c.add(at, "is longer than %d characters", *s.MaxLength)
 	case s.Format == "date-time" && !isTime(text):
-		c.add(at, "is not a time as RFC 3339 writes it, such as 2026-01-31T08:00:00Z")
+		c.add(at, notTime)
 	}
 }
+
+const notTime = "is not a time as RFC 3339 writes it, such as 2026-01-31T08:00:00Z"
 
 func isTime(text string) bool {
 	_, err := time.Parse(time.RFC3339, text)

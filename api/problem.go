@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"heliograph/fleet"
 	"heliograph/intake"
@@ -112,9 +113,37 @@ func faultOf(err error) Fault {
 		if place, _, inList := strings.Cut(name, "["); inList {
 			name = place
 		}
-		return Fault{name, d.Message}
+		return Fault{name, inOurWords(d.Message)}
 	}
 	return Fault{"", "could not be read"}
+}
+
+// Parameters are refused in the words that bodies are: what stands in their schemas by these, the rest by inOurWords.
+func init() {
+	validation.MsgExpectedMinimumNumber = "must be at least %v"
+	validation.MsgExpectedMaximumNumber = "must be at most %v"
+	validation.MsgExpectedMinLength = "is shorter than %d characters"
+	validation.MsgExpectedMaxLength = "is longer than %d characters"
+	validation.MsgExpectedOneOf = "must be one of %s"
+	validation.MsgExpectedRFC3339DateTime = notTime
+}
+
+func inOurWords(message string) string {
+	switch message {
+	case "unknown query parameter":
+		return "is not a parameter that is known here"
+	case "invalid integer":
+		return "must be a whole number"
+	case "invalid boolean":
+		return "must be true or false"
+	}
+	switch {
+	case strings.HasPrefix(message, "required "):
+		return "is required"
+	case strings.HasPrefix(message, "invalid date/time"):
+		return notTime
+	}
+	return message
 }
 
 func sentence(words string) string {

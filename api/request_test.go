@@ -166,8 +166,27 @@ func TestNoValueIsEchoed(t *testing.T) {
 	}
 }
 
-func TestBoundsAreWrittenInFull(t *testing.T) {
+// Bodies and parameters are refused in the same words, and what is not JSON is told where.
+func TestFaultsInWords(t *testing.T) {
 	h := newHouse(t)
-	h.call("POST", prefix+"/notifications", `{"audience": {"all": true}, "ad_hoc": {"push": {"message": "x", "badge": 99999999}}}`).
-		is(422).has("errors.0.detail", "must be at most 1000000")
+	for _, c := range []struct{ method, path, body, want string }{
+		{"PUT", "/devices/d", `{"name":`, "is not JSON: it breaks off after byte 8"},
+		{"PUT", "/devices/d", `{"name" 5}`, "is not JSON: it goes wrong at byte 9"},
+		{"POST", "/notifications", `{"audience": {"all": true}, "ad_hoc": {"push": {"message": "x", "badge": 99999999}}}`, "must be at most 1000000"},
+		{"POST", "/api-tokens", `{"name": "", "role": "auditor"}`, "must not be empty"},
+		{"POST", "/notifications/n/retry", `{"states": []}`, "must have at least 1 of them"},
+		{"GET", "/devices?limit=5000", "", "must be at most 1000"},
+		{"GET", "/devices?limit=0", "", "must be at least 1"},
+		{"GET", "/devices?limit=many", "", "must be a whole number"},
+		{"GET", "/devices?compliant=maybe", "", "must be true or false"},
+		{"GET", "/devices?platform=symbian", "", "must be one of ios, ipados, macos, android, windows, other"},
+		{"GET", "/devices?limt=5", "", "is not a parameter that is known here"},
+		{"GET", "/audit?from=&since=yesterday", "", "is not a time as RFC 3339 writes it, such as 2026-01-31T08:00:00Z"},
+	} {
+		var body any
+		if c.body != "" {
+			body = c.body
+		}
+		h.call(c.method, prefix+c.path, body).has("errors.0.detail", c.want)
+	}
 }
