@@ -67,11 +67,12 @@ const (
 	ProviderLimited  = "limited"   // an administrator cannot be limited to groups
 	ProviderTwice    = "twice"     // a second rule for one group would never fit
 	ProviderPEM      = "pem"       // no certificate in PEM form
+	ProviderAgain    = "again"     // a secret that was given for another issuer
 )
 
 // ProviderProblems lists them.
 var ProviderProblems = []string{
-	ProviderMissing, ProviderLong, ProviderURL, ProviderLinkOnly, ProviderScope, ProviderRule, ProviderLimited, ProviderTwice, ProviderPEM,
+	ProviderMissing, ProviderLong, ProviderURL, ProviderLinkOnly, ProviderScope, ProviderRule, ProviderLimited, ProviderTwice, ProviderPEM, ProviderAgain,
 }
 
 const longestProviderText = 500 // characters

@@ -43,7 +43,7 @@ type OpenIDProvider struct {
 	Name       string           `json:"name" required:"true" maxLength:"500" doc:"On the button of the sign-in page." example:"Contoso"`
 	Issuer     string           `json:"issuer" required:"true" maxLength:"500" doc:"https; only one on this machine may be http." example:"https://login.example.com"`
 	ClientID   string           `json:"client_id" required:"true" maxLength:"500" example:"heliograph"`
-	Secret     optional[string] `json:"secret,omitzero" writeOnly:"true" maxLength:"2000" doc:"Of the client. Never shown. Absent keeps the stored one, unless the issuer is another; null forgets it."`
+	Secret     optional[string] `json:"secret,omitzero" writeOnly:"true" maxLength:"2000" doc:"Of the client. Never shown. Absent keeps the stored one, but for another issuer it must be given again; null forgets it."`
 	SecretSet  bool             `json:"secret_set" readOnly:"true" doc:"secret is stored."`
 	TrustedCA  string           `json:"trusted_ca" maxLength:"65536" doc:"Certificates in PEM form; empty = those that the system trusts."`
 	Scopes     []string         `json:"scopes" maxItems:"50" doc:"Beside openid; absent = profile and email." example:"profile,email"`

@@ -45,8 +45,11 @@ func TestOpenIDProvider(t *testing.T) {
 	h.put(openIDPath, openIDBody("secret", nil)).is(200).has("secret_set", false)
 	h.put(openIDPath, openIDBody()).is(200).has("secret_set", true)
 	h.post(openIDPath+"/test", openIDBody("secret", "absent")).is(200).has("ok", true, "steps.0.name", "discovery")
-	h.post(openIDPath+"/test", openIDBody("secret", "absent", "issuer", "https://evil.example.com")).is(200).has("ok", false)
-	h.put(openIDPath, openIDBody("secret", "absent", "issuer", "https://other.example.com")).is(200).has("secret_set", false)
+	h.post(openIDPath+"/test", openIDBody("secret", "absent", "issuer", "https://evil.example.com")).refuses("/secret")
+	h.put(openIDPath, openIDBody("secret", "absent", "issuer", "https://other.example.com")).refuses("/secret")
+	h.get(openIDPath).has("issuer", "https://login.example.com", "secret_set", true)
+	h.put(openIDPath, openIDBody("secret", nil, "issuer", "https://other.example.com")).is(200).has("secret_set", false)
+	h.put(openIDPath, openIDBody("secret", "absent", "issuer", "https://another.example.com")).is(200) // there is none to lose
 	for _, bad := range []struct {
 		pointer string
 		body    object

@@ -233,9 +233,13 @@ func TestProviderSettings(t *testing.T) {
 	if f.accounts.provider.Secret != "s3cret" || f.accounts.provider.Name != "Fabrikam" || strings.Contains(page.text.String(), "s3cret") {
 		t.Errorf("an empty secret does not keep: %+v", f.accounts.provider)
 	}
-	f.post("/settings/sign-in/provider", http.StatusOK, providerForm("issuer", "https://evil.example.com")...)
+	page = f.post("/settings/sign-in/provider", http.StatusUnprocessableEntity, providerForm("issuer", "https://evil.example.com")...)
+	if f.accounts.provider.Issuer != issuer || !strings.Contains(page.one(t, "#secret-problem").words(), "another issuer") {
+		t.Error("a secret that was given for one issuer went to another, or was lost without a word")
+	}
+	f.post("/settings/sign-in/provider", http.StatusOK, providerForm("issuer", "https://evil.example.com", "clear_secret", "true")...)
 	if f.accounts.provider.Secret != "" {
-		t.Error("a secret that was given for one issuer went to another")
+		t.Error("it is still there")
 	}
 	for _, e := range f.accounts.entries {
 		if strings.Contains(string(e.Before)+string(e.After), "s3cret") {
@@ -255,8 +259,8 @@ func TestProviderTest(t *testing.T) {
 	if !strings.Contains(page.one(t, "#tested").words(), "can be used") || f.openID.tested.Secret != "s3cret" || f.accounts.provider.Name != "Contoso" {
 		t.Errorf("tested %+v, and it says %q", f.openID.tested, page.one(t, "#tested").words())
 	}
-	f.post("/settings/sign-in/provider/test", http.StatusOK, providerForm("issuer", "https://evil.example.com")...)
-	if f.openID.tested.Secret != "" {
+	f.post("/settings/sign-in/provider/test", http.StatusUnprocessableEntity, providerForm("issuer", "https://evil.example.com")...)
+	if f.openID.tested.Issuer != issuer {
 		t.Error("the secret was shown to another issuer than it was given for")
 	}
 	f.openID.fails = &oidc.Problem{Kind: oidc.Unusable}

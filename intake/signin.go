@@ -125,14 +125,20 @@ func (s *SignIns) wanted(ctx context.Context, in ProviderInput) (p access.Identi
 	case s.notFound == nil || !errors.Is(err, s.notFound):
 		return p, nil, err
 	}
-	if in.KeepSecret && stored != nil && p.Issuer == known.Issuer {
+	refused := &ProviderRefused{}
+	switch {
+	case !in.KeepSecret || stored == nil:
+	case p.Issuer == known.Issuer:
 		p.Secret = known.Secret
+	case known.Secret != "": // it was given for another
+		refused.Problems = append(refused.Problems, access.ProviderProblem{Field: "secret", Problem: access.ProviderAgain})
 	}
-	return p, stored, s.check(ctx, p)
+	return p, stored, s.check(ctx, p, refused)
 }
 
-func (s *SignIns) check(ctx context.Context, p access.IdentityProvider) error {
-	refused := &ProviderRefused{Problems: p.Problems()}
+// check adds to what is refused.
+func (s *SignIns) check(ctx context.Context, p access.IdentityProvider, refused *ProviderRefused) error {
+	refused.Problems = append(refused.Problems, p.Problems()...)
 	for _, rule := range p.Rules {
 		_, _, unknown, err := s.store.ScopeOfGroups(ctx, access.Everything, rule.Groups)
 		if err != nil {
@@ -167,6 +173,7 @@ var providerWords = map[string]string{
 	access.ProviderLimited:  "cannot limit an administrator to groups",
 	access.ProviderTwice:    "must name each of the provider's groups once",
 	access.ProviderPEM:      "must be certificates in PEM form",
+	access.ProviderAgain:    "must be given again, because it would go to another server than before; null when there is none",
 }
 
 // Places says each thing that is wrong at its place.

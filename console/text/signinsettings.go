@@ -59,6 +59,7 @@ var signInSettings = map[string]string{
 	"openid.problem.scope":       "A scope has no quotes or other special characters.",
 	"openid.problem.rule":        "Each line needs a group and a role.",
 	"openid.problem.limited":     "An administrator cannot be limited to groups.",
+	"openid.problem.again":       "It was given for another issuer: enter it again, or tick that it be forgotten.",
 	"openid.problem.twice":       "Two lines are about the same group: the second would never hold.",
 	"openid.problem.nogroup":     "There is no group %s.",
 	"openid.test":                "Test",

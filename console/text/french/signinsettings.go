@@ -58,6 +58,7 @@ var signInSettings = map[string]string{
 	"openid.problem.scope":       "Une portée n’a ni guillemets ni autres caractères spéciaux.",
 	"openid.problem.rule":        "Chaque ligne a besoin d’un groupe et d’un rôle.",
 	"openid.problem.limited":     "Un administrateur ne peut pas être limité à des groupes.",
+	"openid.problem.again":       "Il a été donné pour un autre émetteur : saisissez-le à nouveau, ou cochez la case pour l’oublier.",
 	"openid.problem.twice":       "Deux lignes portent sur le même groupe : la seconde ne vaudrait jamais.",
 	"openid.problem.nogroup":     "Il n’y a pas de groupe %s.",
 	"openid.test":                "Tester",

@@ -58,6 +58,7 @@ var signInSettings = map[string]string{
 	"openid.problem.scope":       "Um âmbito não tem aspas nem outros caracteres especiais.",
 	"openid.problem.rule":        "Cada linha precisa de um grupo e de uma função.",
 	"openid.problem.limited":     "Um administrador não pode ser limitado a grupos.",
+	"openid.problem.again":       "Foi dado para outro emissor: introduza-o de novo, ou marque a caixa para o esquecer.",
 	"openid.problem.twice":       "Duas linhas são sobre o mesmo grupo: a segunda nunca valeria.",
 	"openid.problem.nogroup":     "Não há nenhum grupo %s.",
 	"openid.test":                "Testar",
