@@ -1,10 +1,8 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"reflect"
 	"slices"
 	"strconv"
@@ -13,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"heliograph/web"
 )
 
 // Bodies are checked here and not by huma, whose paths cannot be turned into JSON pointers (a property may be named
@@ -22,54 +22,6 @@ const (
 	maxDepth  = 32  // levels of a body; the deepest that we understand has 5
 	maxFaults = 100 // that are worth telling
 )
-
-// parseJSON reads one JSON value, its numbers as they were written.
-func parseJSON(raw []byte) (any, *Problem) {
-	switch {
-	case !utf8.Valid(raw):
-		return nil, malformed("is not valid UTF-8")
-	case deeperThan(raw, maxDepth):
-		return nil, malformed("is nested deeper than " + strconv.Itoa(maxDepth) + " levels")
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var value any
-	if err := d.Decode(&value); err != nil {
-		return nil, malformed("is not JSON: " + whereWrong(err, len(raw)))
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, malformed(fmt.Sprintf("goes on after its end, at byte %d", d.InputOffset()))
-	}
-	return value, nil
-}
-
-func whereWrong(err error, length int) string {
-	if syntax, ok := err.(*json.SyntaxError); ok {
-		return fmt.Sprintf("it goes wrong at byte %d", syntax.Offset)
-	}
-	return fmt.Sprintf("it breaks off after byte %d", length)
-}
-
-// deeperThan counts brackets outside of texts, before anything is built from them.
-func deeperThan(raw []byte, limit int) bool {
-	depth, inText := 0, false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case inText && c == '\\':
-			i++
-		case c == '"':
-			inText = !inText
-		case inText:
-		case c == '{' || c == '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
-}
 
 // checker compares a parsed body with a schema.
 type checker struct {
@@ -234,9 +186,9 @@ func plainly(bound float64) string { return strconv.FormatFloat(bound, 'f', -1, 
 
 // decode checks a body against the schema of its type, and reads it.
 func decode(schemas huma.Registry, schema *huma.Schema, raw []byte, into any) error {
-	value, bad := parseJSON(raw)
-	if bad != nil {
-		return bad
+	value, err := web.ParseJSON(raw, maxDepth)
+	if err != nil {
+		return malformed(err.Error())
 	}
 	c := checker{schemas: schemas}
 	c.value(schema, "", value)

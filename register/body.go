@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"heliograph/web"
 )
@@ -32,22 +31,12 @@ func read(from io.Reader) (*body, error) {
 		}
 		return nil, malformed("broke off")
 	}
-	switch {
-	case len(bytes.TrimSpace(raw)) == 0:
+	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, malformed("is empty; a JSON object is needed")
-	case !utf8.Valid(raw):
-		return nil, malformed("is not valid UTF-8")
-	case deeperThan(raw, maxDepth):
-		return nil, malformed("is nested deeper than " + strconv.Itoa(maxDepth) + " levels")
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var value any
-	if err := d.Decode(&value); err != nil {
-		return nil, malformed("is not JSON: it breaks off or goes wrong after byte " + strconv.FormatInt(d.InputOffset(), 10))
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, malformed("goes on after its end")
+	value, err := web.ParseJSON(raw, maxDepth)
+	if err != nil {
+		return nil, malformed(err.Error())
 	}
 	fields, ok := value.(map[string]any)
 	if !ok {
@@ -58,27 +47,6 @@ func read(from io.Reader) (*body, error) {
 
 func malformed(detail string) *web.Problem {
 	return web.NewProblem(http.StatusBadRequest, "The body of the request could not be read.", web.Fault{Pointer: "", Detail: detail})
-}
-
-// deeperThan counts brackets outside of texts, before anything is built from them.
-func deeperThan(raw []byte, limit int) bool {
-	depth, inText := 0, false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case inText && c == '\\':
-			i++
-		case c == '"':
-			inText = !inText
-		case inText:
-		case c == '{', c == '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case c == '}', c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // ask gives a field; nil when it is absent or null.
