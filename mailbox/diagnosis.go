@@ -30,11 +30,6 @@ const (
 	LineWake       = "last_wake"  // detail is what became of it
 )
 
-// DiagnosisLines lists every word of Line.What.
-func DiagnosisLines() []string {
-	return append([]string{LineRegistered, LineSubscribed, LinePing, LineEvent, LineWake}, Happenings()...)
-}
-
 // DiagnosisStore finds registrations by their support codes.
 type DiagnosisStore interface {
 	// RegistrationByCode finds one with its subscriptions. ErrUnknown.

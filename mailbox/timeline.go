@@ -31,14 +31,6 @@ var happenings = words[Happening]{
 
 func (h Happening) String() string { return happenings[h] }
 
-// Happenings lists them all, in the API's words.
-func Happenings() (list []string) {
-	for i := 1; i <= len(happenings); i++ {
-		list = append(list, happenings[Happening(i)]) //nolint:gosec // a handful
-	}
-	return list
-}
-
 // TimelineLength and TimelineTime are how much of a registration's timeline is kept.
 const (
 	TimelineLength = 50

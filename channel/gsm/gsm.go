@@ -69,26 +69,6 @@ func AlphabetOf(text string) Alphabet {
 	return GSM7
 }
 
-// Split cuts a text into its parts. No character is cut: neither the escape from the character it belongs to, nor one
-// half of a surrogate pair from the other. The parts joined are the text.
-func Split(text string) []string {
-	alphabet := AlphabetOf(text)
-	limit := capacities[alphabet]
-	if Measure(text).Parts == 1 {
-		return []string{text}
-	}
-	var parts []string
-	start, used := 0, 0
-	for i, r := range text {
-		n := units(alphabet, r)
-		if used += n; used > limit.part {
-			parts = append(parts, text[start:i])
-			start, used = i, n
-		}
-	}
-	return append(parts, text[start:])
-}
-
 func units(a Alphabet, r rune) int {
 	switch {
 	case a == GSM7:

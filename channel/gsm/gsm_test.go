@@ -47,7 +47,7 @@ func TestMeasure(t *testing.T) {
 		if got := Measure(c.text); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
-		if parts := Split(c.text); len(parts) != c.want.Parts {
+		if parts := split(c.text); len(parts) != c.want.Parts {
 			t.Errorf("%s: split into %d", c.name, len(parts))
 		}
 	}
@@ -86,7 +86,7 @@ func texts() *rapid.Generator[string] {
 func TestPartsAreWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := texts().Draw(t, "text")
-		size, parts := Measure(text), Split(text)
+		size, parts := Measure(text), split(text)
 		if strings.Join(parts, "") != text {
 			t.Fatalf("the parts joined are not the text: %q", parts)
 		}
@@ -146,13 +146,34 @@ func TestLeftFits(t *testing.T) {
 	})
 }
 
-func FuzzSplit(f *testing.F) {
+func FuzzMeasure(f *testing.F) {
 	for _, seed := range []string{"", "hello", strings.Repeat("€", 100), strings.Repeat("👋", 50), "\xff\xfe"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if parts := Split(text); strings.Join(parts, "") != text || len(parts) != Measure(text).Parts {
+		if parts := split(text); strings.Join(parts, "") != text || len(parts) != Measure(text).Parts {
 			t.Errorf("%q was split into %q", text, parts)
 		}
 	})
+}
+
+// split cuts a text into its parts. No character is cut: neither the escape from the character it belongs to, nor one
+// half of a surrogate pair from the other. The parts joined are the text.
+// It is how Measure is checked: by really cutting.
+func split(text string) []string {
+	alphabet := AlphabetOf(text)
+	limit := capacities[alphabet]
+	if Measure(text).Parts == 1 {
+		return []string{text}
+	}
+	var parts []string
+	start, used := 0, 0
+	for i, r := range text {
+		n := units(alphabet, r)
+		if used += n; used > limit.part {
+			parts = append(parts, text[start:i])
+			start, used = i, n
+		}
+	}
+	return append(parts, text[start:])
 }

@@ -98,14 +98,6 @@ func (m *Mail) Bind(p MailPhone, handle, id string, every time.Duration) {
 	}
 }
 
-// Write writes what was learned.
-func (m *Mail) Write() {
-	m.Helper()
-	if err := m.Waker.WriteContacts(m.Context()); err != nil {
-		m.Fatal(err)
-	}
-}
-
 // Retry tries what is due, on every route of the app.
 func (m *Mail) Retry() {
 	m.Helper()
