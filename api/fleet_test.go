@@ -10,6 +10,7 @@ import (
 
 	"heliograph/access"
 	"heliograph/fleet"
+	"heliograph/store"
 )
 
 func TestDevice(t *testing.T) {
@@ -106,7 +107,12 @@ func TestUsersAndGroups(t *testing.T) {
 	if fmt.Sprint(shown) != fmt.Sprint(full) {
 		t.Errorf("stored %v, shown %v", full, shown)
 	}
-	h.put("/users/ada", object{}).is(200).has("mail", "", "groups", "[]", "properties", "map[]")
+	h.must(h.store.Write(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO address_marks (channel, address, reason, detail, at) VALUES (2, 'ada@example.com', 'mailbox_unknown', 'No such user', 1767225600000)`)
+		return err
+	}))
+	h.get("/users/ada").is(200).has("mail_refused.reason", "mailbox_unknown", "mail_refused.at", "2026-01-01T00:00:00Z")
+	h.put("/users/ada", object{}).is(200).has("mail", "", "groups", "[]", "properties", "map[]", "mail_refused", nil)
 
 	h.put("/devices/d", object{"groups": []string{"Sales"}}).is(201)
 	id := h.get("/groups").is(200).has("items.0.name", "Sales", "items.0.devices", 1, "items.0.users", 0).at("items.0.id").(string)

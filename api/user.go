@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"heliograph/access"
 	"heliograph/fleet"
+	"heliograph/message"
 	"heliograph/store"
 )
 
@@ -21,6 +23,23 @@ type User struct {
 	Language    string            `json:"language" doc:"BCP 47; empty = the organisation's." example:"fr"`
 	Groups      []string          `json:"groups" doc:"Names. A group that does not exist comes into being." example:"Sales,Paris"`
 	Properties  map[string]string `json:"properties" doc:"Anything else, by name."`
+
+	MailRefused   *Refused `json:"mail_refused,omitempty" readOnly:"true" doc:"What the mail server last said for good of the address; absent = nothing, or it took a message since. Not in lists."`
+	MobileRefused *Refused `json:"mobile_refused,omitempty" readOnly:"true" doc:"The same of the number."`
+}
+
+// Refused is what a provider said for good of an address.
+type Refused struct {
+	Reason string    `json:"reason" enum:"mailbox_unknown,number_barred"`
+	Detail string    `json:"detail"`
+	At     time.Time `json:"at"`
+}
+
+func refusedBy(marks map[message.Channel]message.Mark, c message.Channel) *Refused {
+	if m, ok := marks[c]; ok {
+		return &Refused{string(m.Reason), m.Detail, m.At.UTC()}
+	}
+	return nil
 }
 
 func showUser(u fleet.User) User {
@@ -53,8 +72,20 @@ func (s *server) listUsers(ctx context.Context, actor access.Actor, in *listUser
 }
 
 func (s *server) getUser(ctx context.Context, actor access.Actor, in *ByID) (*found[User], error) {
-	u, err := s.store.User(ctx, actor.Scope, fleet.UserID(in.ID))
-	return find(showUser(u), err)
+	u, err := s.wholeUser(ctx, actor, in.ID)
+	return find(u, err)
+}
+
+// wholeUser is a person with what providers said of their addresses.
+func (s *server) wholeUser(ctx context.Context, actor access.Actor, id string) (User, error) {
+	u, err := s.store.User(ctx, actor.Scope, fleet.UserID(id))
+	if err != nil {
+		return User{}, err
+	}
+	marks, err := s.store.Refused(ctx, u)
+	shown := showUser(u)
+	shown.MailRefused, shown.MobileRefused = refusedBy(marks, message.SMTP), refusedBy(marks, message.SMS)
+	return shown, err
 }
 
 type putUserInput struct {
@@ -70,11 +101,11 @@ func (s *server) putUser(ctx context.Context, actor access.Actor, in *putUserInp
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.store.User(ctx, actor.Scope, fleet.UserID(in.ID))
+	u, err := s.wholeUser(ctx, actor, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return storedAs(showUser(u), created), nil
+	return storedAs(u, created), nil
 }
 
 func (s *server) deleteUser(ctx context.Context, actor access.Actor, in *ByID) (*nothing, error) {

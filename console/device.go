@@ -22,6 +22,8 @@ type Fleet interface {
 	CountDevices(ctx context.Context, scope access.Scope, f fleet.Filter) (int64, error)
 	Device(ctx context.Context, scope access.Scope, id fleet.DeviceID) (fleet.Device, error)
 	User(ctx context.Context, scope access.Scope, id fleet.UserID) (fleet.User, error)
+	// Refused is what providers said for good of a person's addresses.
+	Refused(ctx context.Context, u fleet.User) (map[message.Channel]message.Mark, error)
 	ListUsers(ctx context.Context, scope access.Scope, f store.UserFilter, p store.Page) ([]fleet.User, string, error)
 	UserDevices(ctx context.Context, scope access.Scope, user int64, most int) ([]fleet.Device, error)
 	Group(ctx context.Context, scope access.Scope, id fleet.GroupID) (fleet.Group, error)

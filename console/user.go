@@ -154,6 +154,7 @@ func (c *console) usersCSV(w http.ResponseWriter, r *http.Request) error {
 // userPage is one person: what is known of them, what they carry, and what they were told.
 type userPage struct {
 	User     fleet.User
+	Refused  map[message.Channel]message.Mark // what providers said of their addresses
 	Devices  []fleet.Device
 	Messages messagesPart
 	Problems []problem // with the groups that were asked for
@@ -170,12 +171,23 @@ func (p userPage) facts(ctx context.Context) []fact {
 	return known([]fact{
 		{t(ctx, "device.login"), u.LoginName()},
 		{t(ctx, "device.mail"), u.Mail},
+		{t(ctx, "users.refused.mail"), p.refused(ctx, message.SMTP)},
 		{t(ctx, "device.mobile"), u.Mobile},
+		{t(ctx, "users.refused.mobile"), p.refused(ctx, message.SMS)},
 		{t(ctx, "device.language"), u.Language},
 		{t(ctx, "users.given"), u.GivenName},
 		{t(ctx, "users.surname"), u.Surname},
 		{t(ctx, "device.id"), string(u.ID)},
 	})
+}
+
+// refused is what was said for good of the address on a channel; empty = nothing.
+func (p userPage) refused(ctx context.Context, c message.Channel) string {
+	m, ok := p.Refused[c]
+	if !ok {
+		return ""
+	}
+	return said(ctx, m.Detail) + " · " + ago(ctx, m.At)
 }
 
 func (c *console) user(w http.ResponseWriter, r *http.Request) error {
@@ -193,6 +205,9 @@ func (c *console) userPage(r *http.Request) (p userPage, err error) {
 	}
 	p.Wanted = groupWords(p.User.Groups)
 	if p.Devices, err = c.Fleet.UserDevices(ctx, scope, p.User.Key, devicesOf); err != nil {
+		return p, err
+	}
+	if p.Refused, err = c.Fleet.Refused(ctx, p.User); err != nil {
 		return p, err
 	}
 	p.Messages = messagesPart{Path: userPath(p.User.ID), None: t(ctx, "users.messages.empty")}

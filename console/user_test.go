@@ -37,7 +37,14 @@ func TestUsers(t *testing.T) {
 		t.Error("a search that finds nobody does not say so")
 	}
 	h.get("/users/none", http.StatusNotFound)
+	h.must(h.store.Write(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO address_marks (channel, address, reason, detail, at) VALUES (2, 'a@example.com', 'mailbox_unknown', 'No such user.', 1767225600000)`)
+		return err
+	}))
 	page := h.get("/users/u-a", http.StatusOK)
+	if !strings.Contains(page.words(), "Address refused No such user. · ") {
+		t.Error("that the address was refused is not said")
+	}
 	if got := shownNames(page); len(got) != 1 || got[0] != "Phone a" {
 		t.Errorf("they carry %q", got)
 	}

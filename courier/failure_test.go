@@ -66,6 +66,50 @@ func TestRefusedRecipientFailsAlone(t *testing.T) {
 	})
 }
 
+// TestRefusedAddressIsRemembered: what a mail server said for good of an address is known until it takes a message there,
+// or for as long as anything is kept.
+func TestRefusedAddressIsRemembered(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.server("smtp", "Mail")
+		h.people(2)
+		u, err := h.store.User(h.Context(), access.Everything, "u001")
+		h.must(err)
+		u.Mail = "U001@example.com" // as whoever feeds the fleet writes it
+		_, err = h.store.PutUser(h.Context(), access.Everything, u)
+		h.must(err)
+		refused := func() message.Mark {
+			h.Helper()
+			marks, err := h.store.Refused(h.Context(), u)
+			h.must(err)
+			if len(marks) > 1 || len(marks) == 1 && marks[message.SMTP].Reason == "" {
+				h.Fatalf("%+v", marks)
+			}
+			return marks[message.SMTP]
+		}
+		said := failing(message.RecipientFinal, message.MailboxUnknown, "No such user")
+		h.peers.answer(u.Mail, said, message.Accept("it came back"), said)
+		h.done(h.send(mail("Hello", "Text"), everyone))
+		if m := refused(); m.Reason != message.MailboxUnknown || m.Detail != "No such user" || m.At.IsZero() {
+			h.Errorf("%+v", m)
+		}
+		h.clock.advance(time.Minute)
+		h.done(h.send(mail("Hello", "Text"), everyone))
+		if m := refused(); m.Reason != "" {
+			h.Errorf("it took a message, and still %+v", m)
+		}
+		h.clock.advance(time.Minute)
+		h.done(h.send(mail("Hello", "Text"), everyone))
+		if m := refused(); m.Reason == "" {
+			h.Error("the second refusal is not known")
+		}
+		_, err = h.store.CleanUp(h.Context(), h.clock.Now().Add(time.Minute), 1000)
+		h.must(err)
+		if m := refused(); m.Reason != "" {
+			h.Errorf("kept after its time: %+v", m)
+		}
+	})
+}
+
 func TestDeferredGoesAgainUntilItsTriesAreUsedUp(t *testing.T) {
 	onBoth(t, func(h *house) {
 		h.server("smtp", "Mail")

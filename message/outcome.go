@@ -70,6 +70,13 @@ var scopeNames = map[Scope]string{
 
 func (s Scope) String() string { return scopeNames[s] }
 
+// Mark is what a provider said for good of a mail address or a number.
+type Mark struct {
+	Reason Reason // mailbox_unknown or number_barred
+	Detail string
+	At     time.Time
+}
+
 // Reason is the closed set of words for a failure. It labels metrics, so it never holds free text.
 type Reason string
 

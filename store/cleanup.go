@@ -12,7 +12,7 @@ const hoursKept = 400 * 24 * time.Hour
 const alertsKept = 400 * 24 * time.Hour
 
 // CleanUp deletes up to limit rows of each kind that nobody needs any more: finished deliveries of notifications that
-// ended before a time, answers, sessions and links whose time is over, and what the audit log has kept long enough. It returns the largest number it found of a kind.
+// ended before a time, what providers said of addresses before it, answers, sessions and links whose time is over, and what the audit log has kept long enough. It returns the largest number it found of a kind.
 func (s *Store) CleanUp(ctx context.Context, before time.Time, limit int) (most int, err error) {
 	deliveries, err := s.cleanDeliveries(ctx, before, limit)
 	if err != nil {
@@ -26,7 +26,7 @@ func (s *Store) CleanUp(ctx context.Context, before time.Time, limit int) (most 
 	if err != nil {
 		return 0, err
 	}
-	return max(deliveries, int(answers), int(entries)), s.cleanExpired(ctx)
+	return max(deliveries, int(answers), int(entries)), s.cleanExpired(ctx, before)
 }
 
 func (s *Store) cleanDeliveries(ctx context.Context, before time.Time, limit int) (found int, err error) {
@@ -47,7 +47,7 @@ func (s *Store) cleanDeliveries(ctx context.Context, before time.Time, limit int
 }
 
 // cleanExpired deletes what comes in small numbers.
-func (s *Store) cleanExpired(ctx context.Context) error {
+func (s *Store) cleanExpired(ctx context.Context, before time.Time) error {
 	return s.Write(ctx, func(tx Tx) error {
 		now := s.now()
 		for _, statement := range []string{
@@ -57,6 +57,9 @@ func (s *Store) cleanExpired(ctx context.Context) error {
 			if _, err := tx.Exec(ctx, statement, ms(now)); err != nil {
 				return err
 			}
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM address_marks WHERE at < $1`, ms(before)); err != nil {
+			return err
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM alerts WHERE given_at < $1`, ms(now.Add(-alertsKept))); err != nil {
 			return err

@@ -13,6 +13,8 @@ var people = map[string]string{
 	"users.search.hint":    "Name, user name, e-mail, number …",
 	"users.name":           "Name",
 	"users.given":          "Given name",
+	"users.refused.mail":   "Address refused",
+	"users.refused.mobile": "Number refused",
 	"users.surname":        "Surname",
 	"users.facts":          "User",
 	"users.devices.empty":  "Carries no device. E-mail and text messages reach them all the same.",

@@ -12,6 +12,8 @@ var people = map[string]string{
 	"users.search.hint":    "Nom, identifiant, e-mail, numéro …",
 	"users.name":           "Nom",
 	"users.given":          "Prénom",
+	"users.refused.mail":   "Adresse refusée",
+	"users.refused.mobile": "Numéro refusé",
 	"users.surname":        "Nom de famille",
 	"users.facts":          "Utilisateur",
 	"users.devices.empty":  "Ne porte aucun appareil. Les e-mails et les SMS arrivent quand même.",

@@ -12,6 +12,8 @@ var people = map[string]string{
 	"users.search.hint":    "Nome, nome de utilizador, e-mail, número …",
 	"users.name":           "Nome",
 	"users.given":          "Nome próprio",
+	"users.refused.mail":   "Endereço recusado",
+	"users.refused.mobile": "Número recusado",
 	"users.surname":        "Apelido",
 	"users.facts":          "Utilizador",
 	"users.devices.empty":  "Não usa nenhum dispositivo. E-mails e SMS chegam na mesma.",
