@@ -34,7 +34,7 @@ var rules = []rule{
 	{"starttls", "4yz 5yz", "", message.WholeServer, message.TLS, "The mail server offers STARTTLS but refused it: %s"},
 
 	{"auth", "4yz", "", message.WholeServer, message.ServerError, "The mail server cannot check the user name and password at the moment: %s"},
-	{"auth", "534 538", "", message.WholeServer, message.Credentials, "The mail server wants another way to sign in, or TLS: %s"},
+	{"auth", "530 534 538", "", message.WholeServer, message.Credentials, "The mail server wants another way to sign in, or TLS: %s"},
 	{"auth", "5yz", "", message.WholeServer, message.Credentials, "The mail server refused the user name or password: %s"},
 
 	{"xoauth2", "5yz", "", message.WholeServer, message.Credentials, "The mail server refused the OAuth 2.0 access token for this user name: %s"},
@@ -144,7 +144,7 @@ func sentence(format string, args ...any) string {
 func quoted(r reply) string { return "“" + shorten(r.String(), 180) + "”." }
 
 var stageNames = map[string]string{
-	"ehlo": "EHLO", "starttls": "STARTTLS", "auth": "AUTH", "mail": "MAIL FROM", "rcpt": "RCPT TO", "end": "the mail",
+	"ehlo": "EHLO", "starttls": "STARTTLS", "auth": "AUTH", "mail": "MAIL FROM", "rcpt": "RCPT TO", "data": "DATA", "end": "the mail",
 	"greeting": "the connection", "rset": "RSET",
 }
 

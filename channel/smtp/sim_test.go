@@ -16,25 +16,9 @@ import (
 
 // TestTokensAtSimulator: an access token from the endpoint opens the mail server, and who is refused reads why.
 func TestTokensAtSimulator(t *testing.T) {
-	ca, err := authority.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := mailserver.Start(mailserver.Options{Authority: ca, RequireAuth: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Stop(context.Background()) })
+	server, reached := simulator(t, mailserver.Options{RequireAuth: true})
 	endpoint := httptest.NewServer(mailserver.TokenEndpoint())
 	t.Cleanup(endpoint.Close)
-	host, text, err := net.SplitHostPort(server.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal(err)
-	}
 
 	for _, tt := range []struct{ name, user, client, secret, fails, detail string }{
 		{name: "taken", user: "alerts@corp.test", client: "app", secret: "cl1ent+s3cret"},
@@ -43,8 +27,7 @@ func TestTokensAtSimulator(t *testing.T) {
 		{name: "user refused", user: "sim-wrong-token", client: "app", secret: "cl1ent+s3cret", fails: "auth", detail: "535 5.7.8"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := settings(withOAuth, func(s *Settings) {
-				s.Host, s.Port, s.Security, s.TrustedCA = host, port, TLS, string(ca.PEM())
+			s := settings(withOAuth, reached, func(s *Settings) {
 				s.Username, s.OAuth.ClientID, s.OAuth.ClientSecret, s.OAuth.TokenURL = tt.user, tt.client, tt.secret, endpoint.URL
 			})
 			report := s.Test(t.Context(), channel.Env{}, message.Message{Address: "ana@corp.test"})
@@ -59,5 +42,60 @@ func TestTokensAtSimulator(t *testing.T) {
 	}
 	if items := server.History(); len(items) != 1 || items[0].User != "alerts@corp.test" {
 		t.Errorf("%+v", items)
+	}
+}
+
+// simulator starts a mail server, and gives what settings need to reach it.
+func simulator(t *testing.T, o mailserver.Options) (server *mailserver.Server, reached func(*Settings)) {
+	t.Helper()
+	var err error
+	if o.Authority, err = authority.New(); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = mailserver.Start(o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop(context.Background()) })
+	host, text, err := net.SplitHostPort(server.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server, func(s *Settings) {
+		s.Host, s.Port, s.Security, s.TrustedCA = host, port, TLS, string(o.Authority.PEM())
+	}
+}
+
+// TestStepThatFails: the report names the step at which the server let us down, also where several were asked at once.
+func TestStepThatFails(t *testing.T) {
+	_, reached := simulator(t, mailserver.Options{})
+	for _, tt := range []struct{ name, user, from, to, fails, detail string }{
+		{name: "sender", from: "sim-sender@corp.test", to: "ana@corp.test", fails: "mail", detail: "refused the sender's address"},
+		{name: "recipient", to: "sim-bounce@corp.test", fails: "rcpt", detail: "does not know this address"},
+		{name: "recipient, and then gone", to: "sim-shutdown@corp.test", fails: "rcpt", detail: "closes connections"},
+		{name: "DATA", to: "sim-silent@corp.test", fails: "data", detail: "did not answer DATA within 2s"},
+		{name: "the mail", to: "sim-hang@corp.test", fails: "data", detail: "did not answer within 2s after the mail"},
+		{name: "TLS first", user: "sim-no-auth", to: "ana@corp.test", fails: "auth", detail: "wants another way to sign in, or TLS"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // some wait
+			s := settings(reached, func(s *Settings) {
+				if strings.Contains(tt.detail, "within 2s") {
+					s.TimeoutSeconds = 2
+				}
+				s.Authentication, s.Username, s.Password = tt.user != "", tt.user, "pa55word"
+				if tt.from != "" {
+					s.FromEmail = tt.from
+				}
+			})
+			report := s.Test(t.Context(), channel.Env{}, message.Message{Address: tt.to})
+			last := report.Steps[len(report.Steps)-1]
+			if report.OK || last.Name != tt.fails || !strings.Contains(report.Detail, tt.detail) {
+				t.Errorf("%+v", report)
+			}
+		})
 	}
 }

@@ -117,10 +117,10 @@ func (tx *transaction) settle(o message.Outcome) {
 
 // envelope says MAIL, RCPT and DATA. After it the stage is "content" when the server waits for the mail.
 func (tx *transaction) envelope() *interruption {
-	waiting := []func(reply){}
-	say := func(take func(reply), parts ...string) {
+	waiting := []awaited{}
+	say := func(stage string, take func(reply), parts ...string) {
 		tx.s.command(parts...)
-		waiting = append(waiting, take)
+		waiting = append(waiting, awaited{stage, take})
 	}
 	hear := func() *interruption {
 		err := tx.hear(waiting)
@@ -129,9 +129,9 @@ func (tx *transaction) envelope() *interruption {
 	}
 	refused := false
 	if tx.s.dirty {
-		say(func(reply) {}, "RSET")
+		say("rset", func(reply) {}, "RSET")
 	}
-	say(func(r reply) { refused = tx.takeMail(r) }, "MAIL FROM:<", tx.s.srv.head.author.address, ">", tx.parameters())
+	say("mail", func(r reply) { refused = tx.takeMail(r) }, "MAIL FROM:<", tx.s.srv.head.author.address, ">", tx.parameters())
 	for i, path := range tx.paths {
 		if path == "" {
 			continue
@@ -141,34 +141,42 @@ func (tx *transaction) envelope() *interruption {
 				return err
 			}
 		}
-		say(func(r reply) { tx.takeRecipient(i, r, refused) }, "RCPT TO:<", path, ">")
+		say("rcpt", func(r reply) { tx.takeRecipient(i, r, refused) }, "RCPT TO:<", path, ">")
 	}
 	if !tx.s.ext.pipelining {
 		if err := hear(); err != nil || len(tx.accepted) == 0 {
 			return err
 		}
 	}
-	say(func(r reply) { tx.takeData(r, refused) }, "DATA")
+	say("data", func(r reply) { tx.takeData(r, refused) }, "DATA")
 	if err := hear(); err != nil {
 		return err
 	}
 	return tx.dismiss()
 }
 
+// awaited is a command that was said and is not answered yet.
+type awaited struct {
+	stage string // of the command, should the conversation end at it
+	take  func(reply)
+}
+
 // hear sends what was said and reads an answer for each.
-func (tx *transaction) hear(waiting []func(reply)) *interruption {
+func (tx *transaction) hear(waiting []awaited) *interruption {
 	if err := tx.s.flush(); err != nil {
 		return tx.interrupted(err)
 	}
-	for _, take := range waiting {
+	for _, one := range waiting {
 		r, err := tx.s.read()
 		if err != nil {
+			tx.stage = one.stage
 			return tx.interrupted(err)
 		}
 		if r.code == 421 {
+			tx.stage = one.stage
 			return &interruption{kind: closing, answer: r, stage: tx.stage}
 		}
-		take(r)
+		one.take(r)
 	}
 	return nil
 }
@@ -231,7 +239,7 @@ func (tx *transaction) dismiss() *interruption {
 		return nil
 	}
 	tx.s.command(".")
-	return tx.hear([]func(reply){func(reply) { tx.stage = "rcpt" }})
+	return tx.hear([]awaited{{"data", func(reply) { tx.stage = "rcpt" }}})
 }
 
 // content sends the mail and waits for the last word on it.
