@@ -32,7 +32,7 @@ windows: ## bin/heliograph.exe, for heliograph doctor --listener on an Exchange 
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go build -trimpath -o bin/heliograph.exe ./cmd/heliograph
 
 .PHONY: check
-check: format vet verify ## the quick part, under a minute: format, vet, generated files, tests without real servers
+check: format vet verify ## the quick part, a few minutes at most: format, vet, generated files, tests without real servers
 	CGO_ENABLED=0 go test -short ./...
 
 .PHONY: test

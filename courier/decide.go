@@ -9,7 +9,7 @@ import (
 	"heliograph/message"
 )
 
-// Back-off of a delivery (delivery.md): 30 s, doubling, at most an hour, ±20 %.
+// Back-off of a delivery (docs/flow.md): 30 s, doubling, at most an hour, ±20 %.
 const (
 	firstBackOff = 30 * time.Second
 	longestWait  = time.Hour
