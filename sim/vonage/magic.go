@@ -25,6 +25,7 @@ var special = []control.Magic{
 	magicRule(107, control.Rule{HTTPStatus: http.StatusServiceUnavailable}, "HTTP 503"),
 	magicRule(108, control.Rule{HTTPStatus: http.StatusOK, Body: "<html>Sign in</html>"}, "HTTP 200 with a page that is no answer"),
 	magicRule(109, control.Rule{Detail: "0,1"}, "accepts the first part and throttles the second"),
+	magicRule(110, control.Rule{Status: 3, Reason: "Invalid value for parameter: to"}, "status 3 naming to: the number is not valid"),
 }
 
 // receiptNumbers get another receipt than delivered.
