@@ -28,7 +28,7 @@ type verdict struct {
 var statuses = map[int]verdict{
 	1: {message.WholeServer, message.Throttled, "Vonage takes no more messages for now: the rate of this gateway is higher than that of the account."},
 
-	2: {message.WholeMessage, message.BadMessage, "Vonage misses something in the message."},
+	2: {message.WholeMessage, message.BadMessage, "Vonage says that something is missing in the message."},
 	3: {message.WholeMessage, message.BadMessage, "Vonage refuses something in the message as invalid."},
 	6: {message.WholeMessage, message.BadMessage, "Vonage cannot handle the message."},
 

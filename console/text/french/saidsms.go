@@ -18,7 +18,7 @@ var saidSMS = map[string]string{
 
 	// Answers.
 	"Vonage takes no more messages for now: the rate of this gateway is higher than that of the account.":                      "Vonage n’accepte plus de messages pour l’instant : le débit de cette passerelle est supérieur à celui du compte.",
-	"Vonage misses something in the message.":                                                                                  "Il manque à Vonage quelque chose dans le message.",
+	"Vonage says that something is missing in the message.":                                                                    "D’après Vonage, il manque quelque chose dans le message.",
 	"Vonage refuses something in the message as invalid.":                                                                      "Vonage refuse quelque chose dans le message, jugé non valide.",
 	"Vonage cannot handle the message.":                                                                                        "Vonage ne peut pas traiter le message.",
 	"Vonage refused the key and secret; check them in the settings of the SMS gateway.":                                        "Vonage a refusé la clé et le secret ; vérifiez-les dans les paramètres de la passerelle SMS.",

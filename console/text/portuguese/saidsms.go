@@ -18,7 +18,7 @@ var saidSMS = map[string]string{
 
 	// Answers.
 	"Vonage takes no more messages for now: the rate of this gateway is higher than that of the account.":                      "A Vonage não aceita mais mensagens por agora: o débito deste gateway é maior do que o da conta.",
-	"Vonage misses something in the message.":                                                                                  "A Vonage sente a falta de algo na mensagem.",
+	"Vonage says that something is missing in the message.":                                                                    "Segundo a Vonage, falta algo na mensagem.",
 	"Vonage refuses something in the message as invalid.":                                                                      "A Vonage recusa algo na mensagem por não ser válido.",
 	"Vonage cannot handle the message.":                                                                                        "A Vonage não consegue tratar a mensagem.",
 	"Vonage refused the key and secret; check them in the settings of the SMS gateway.":                                        "A Vonage recusou a chave e o segredo; verifique-os nas definições do gateway de SMS.",
