@@ -33,25 +33,23 @@ var pure = []string{"golang.org/x/crypto", "golang.org/x/text", "github.com/nyar
 
 // providers are the concrete ones; only the list of them and app know their names.
 var providers = []string{
-	"channel/smtp", "channel/carriersms", "channel/vonage",
-	"channel/apns", "channel/fcm", "channel/webpush",
+	"channel/smtp", "channel/vonage", "channel/apns", "channel/fcm", "channel/webpush",
 }
 
 // nouns in the order data meets them: each may import those above it. Template is
 // above message because a message says what type of template it came from.
-var nouns = []string{"fleet", "event", "macro", "template", "message", "access", "carrier"}
+var nouns = []string{"fleet", "macro", "template", "message", "access", "carrier"}
 
 // stations are behaviour. They may import nouns, seal and each other.
 var stations = []string{
-	"action", "notice", "enroll", "intake", "courier",
-	"channel", "channel/h2", "channel/gsm", "mailbox",
+	"notice", "intake", "courier", "channel", "channel/h2", "channel/gsm", "mailbox",
 }
 
 // edges may import everything but concrete providers, simulators, app and cmd.
 var edges = []string{"store/...", "jobs", "web", "oidc", "hook", "console/...", "api/...", "register", "listener"}
 
 // sources decode what mail servers post; every one ends in mailbox.
-var sources = []string{"mailbox/ews", "mailbox/graph", "mailbox/jmap", "mailbox/dovecot"}
+var sources = []string{"mailbox/ews"}
 
 // table is the direction of the code. The first row that names a package holds.
 func table() []layer {
@@ -93,6 +91,13 @@ func TestDirection(t *testing.T) {
 		}
 		for _, fault := range row.faults(name, p) {
 			t.Error(fault)
+		}
+	}
+	for _, row := range rows {
+		for _, name := range row.packages {
+			if _, there := packages[strings.TrimSuffix(name, "/...")]; !there && name != "internal/..." && name != "cmd/..." {
+				t.Errorf("the table names %s, which is no package", name)
+			}
 		}
 	}
 }
