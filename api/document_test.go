@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"strings"
 	"testing"
+
+	"heliograph/channel/all"
 )
 
 var update = flag.Bool("update", false, "write openapi.yaml again")
 
-// The committed document is what clients were made from: a change must be seen by whoever makes it.
-// TestEveryGroupIsListed: the page draws the groups that the document lists, and no operation outside of them.
+// The page draws the groups that the document lists, and no operation outside of them.
 func TestEveryGroupIsListed(t *testing.T) {
 	o := newHouse(t).server.huma.OpenAPI()
 	listed := map[string]bool{}
@@ -26,6 +28,25 @@ func TestEveryGroupIsListed(t *testing.T) {
 	}
 }
 
+// Every setting of every kind of server says what it is, in the words of the console.
+func TestSettingsAreExplained(t *testing.T) {
+	h := newHouse(t)
+	schemas := h.server.huma.OpenAPI().Components.Schemas.Map()
+	for _, p := range all.Providers {
+		for _, f := range p.Fields {
+			in, name := holder(schemas[shapeNames[p.Kind]], f.Name)
+			if field := in.Properties[name]; len(field.Description) < 3 {
+				t.Errorf("%s: %s is explained as %q", p.Kind, f.Name, field.Description)
+			}
+		}
+	}
+	timeout := schemas["SMTPServer"].Properties["timeout_seconds"].Description
+	if !strings.Contains(timeout, "Seconds, 1 to 600.") {
+		t.Errorf("the timeout has no unit or no bounds: %q", timeout)
+	}
+}
+
+// The committed document is what clients were made from: a change must be seen by whoever makes it.
 func TestDocumentIsCommitted(t *testing.T) {
 	h := newHouse(t)
 	if *update {

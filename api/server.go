@@ -14,6 +14,7 @@ import (
 
 	"heliograph/access"
 	"heliograph/channel"
+	"heliograph/console/text"
 	"heliograph/intake"
 	"heliograph/message"
 )
@@ -70,26 +71,26 @@ func with(s *huma.Schema, kind, name string) *huma.Schema {
 
 // serverSchema is the shape of one kind of server.
 func serverSchema(p channel.Provider) *huma.Schema {
-	yes, text := "boolean", "string"
+	yes, word := "boolean", "string"
 	s := &huma.Schema{
 		Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"name"},
 		Description: p.Title + ": one configuration that messages leave by. Secrets are never shown: absent keeps them, null clears them.",
 		Properties: map[string]*huma.Schema{
-			"id":           {Type: text, ReadOnly: true},
-			"kind":         {Type: text, Enum: []any{p.Kind}},
-			"name":         {Type: text, MaxLength: ptr(256), Description: "Unique."},
-			"description":  {Type: text, MaxLength: ptr(4096)},
+			"id":           {Type: word, ReadOnly: true},
+			"kind":         {Type: word, Enum: []any{p.Kind}},
+			"name":         {Type: word, MaxLength: ptr(256), Description: "Unique."},
+			"description":  {Type: word, MaxLength: ptr(4096)},
 			"active":       {Type: yes, Description: "Messages leave by it. The first of a kind (push: of a kind, app and environment) is active by itself; at most one is."},
 			"paused":       {Type: yes, ReadOnly: true, Description: "It answered that it cannot take messages now."},
-			"created_at":   {Type: text, Format: "date-time", ReadOnly: true},
-			"updated_at":   {Type: text, Format: "date-time", ReadOnly: true},
-			"paused_since": {Type: text, Format: "date-time", Nullable: true, ReadOnly: true},
-			"paused_until": {Type: text, Format: "date-time", Nullable: true, ReadOnly: true, Description: "Then one message tries again."},
-			"pause_reason": {Type: text, Nullable: true, ReadOnly: true},
-			"pause_detail": {Type: text, Nullable: true, ReadOnly: true},
+			"created_at":   {Type: word, Format: "date-time", ReadOnly: true},
+			"updated_at":   {Type: word, Format: "date-time", ReadOnly: true},
+			"paused_since": {Type: word, Format: "date-time", Nullable: true, ReadOnly: true},
+			"paused_until": {Type: word, Format: "date-time", Nullable: true, ReadOnly: true, Description: "Then one message tries again."},
+			"pause_reason": {Type: word, Nullable: true, ReadOnly: true, Description: "Why it is paused: a word of the reasons of deliveries."},
+			"pause_detail": {Type: word, Nullable: true, ReadOnly: true, Description: "The same in a sentence, with the server's own words."},
 			"paused_hosts": {Type: huma.TypeArray, ReadOnly: true, Items: pausedHostSchema(), Description: "Hosts behind it that are left alone while others go on, such as the push service of one browser."},
-			"answered_at":  {Type: text, Format: "date-time", Nullable: true, ReadOnly: true},
-			"answer":       {Type: text, Nullable: true, ReadOnly: true, Description: "The last answer of the server."},
+			"answered_at":  {Type: word, Format: "date-time", Nullable: true, ReadOnly: true},
+			"answer":       {Type: word, Nullable: true, ReadOnly: true, Description: "The last answer of the server."},
 			"expiries":     expiriesSchema(),
 		},
 	}
@@ -108,13 +109,13 @@ func serverSchema(p channel.Provider) *huma.Schema {
 
 // expiriesSchema is the shape of what ends by itself.
 func expiriesSchema() *huma.Schema {
-	text := huma.TypeString
+	word := huma.TypeString
 	return &huma.Schema{
 		Type: huma.TypeArray, ReadOnly: true, Description: "Credentials among the settings that end by themselves, the soonest first.",
 		Items: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Properties: map[string]*huma.Schema{
-			"field": {Type: text, Description: "Setting that holds it.", Examples: []any{"certificate"}},
-			"name":  {Type: text, Description: "The name on it."},
-			"at":    {Type: text, Format: "date-time"},
+			"field": {Type: word, Description: "Setting that holds it.", Examples: []any{"certificate"}},
+			"name":  {Type: word, Description: "The name on it."},
+			"at":    {Type: word, Format: "date-time"},
 		}},
 	}
 }
@@ -135,7 +136,10 @@ func holder(s *huma.Schema, field string) (*huma.Schema, string) {
 }
 
 func fieldSchema(p channel.Provider, f channel.Field) *huma.Schema {
-	s := &huma.Schema{Type: huma.TypeString, WriteOnly: f.Secret, ReadOnly: f.ReadOnly, Nullable: f.Secret}
+	s := &huma.Schema{
+		Type: huma.TypeString, WriteOnly: f.Secret, ReadOnly: f.ReadOnly, Nullable: f.Secret,
+		Description: explanation("server." + p.Kind + "." + f.Name),
+	}
 	switch f.Type {
 	case "number":
 		s.Type = huma.TypeInteger
@@ -150,9 +154,21 @@ func fieldSchema(p channel.Provider, f channel.Field) *huma.Schema {
 		s.Default = value
 	}
 	if f.ShownIf != "" {
-		s.Description = "Used when " + f.ShownIf + "."
+		s.Description = strings.TrimSpace(s.Description + " Used when " + f.ShownIf + ".")
 	}
 	return s
+}
+
+// explanation is what the console says about a setting: its name, its unit and its bounds are the same by script.
+func explanation(key string) string {
+	if !text.English.Has(key) {
+		return ""
+	}
+	sentences := text.English.T(key) + "."
+	if help := key + ".help"; text.English.Has(help) {
+		sentences += " " + text.English.T(help)
+	}
+	return sentences
 }
 
 func hasDefault(p channel.Provider, field string) bool {
@@ -294,10 +310,10 @@ func pausedHosts(resting []channel.Resting) []pausedHost {
 }
 
 func pausedHostSchema() *huma.Schema {
-	text := &huma.Schema{Type: huma.TypeString}
+	word := &huma.Schema{Type: huma.TypeString}
 	when := &huma.Schema{Type: huma.TypeString, Format: "date-time"}
 	return &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{
-		"host": text, "paused_since": when, "paused_until": when, "pause_reason": text, "pause_detail": text,
+		"host": word, "paused_since": when, "paused_until": when, "pause_reason": word, "pause_detail": word,
 	}}
 }
 
