@@ -128,7 +128,8 @@ func (c *Courier) moveDue(ctx context.Context, from channel.Server, running Runn
 }
 
 // Probe sends one message by a server whose pause is over. When it is accepted, or refused for a reason of its own, the
-// server is well again and the rest follows; else the pause goes on, longer.
+// server is well again and the rest follows; else, and be it by one answer like those of which three began the pause, it
+// goes on, longer.
 func (c *Courier) Probe(ctx context.Context, args ProbeArgs, running Running) error {
 	server, err := c.servers.get(ctx, args.Server)
 	if err != nil {
@@ -350,8 +351,26 @@ func (c *Courier) judge(server *open, b sentBatch, results *Results) (left []mes
 			results.Jobs = append(results.Jobs, job)
 		}
 	}
-	c.health(server, b.trouble(server.streak), results)
+	trouble := b.trouble(server.streak)
+	if trouble == nil && server.Pause != nil { // a probe has to be answered
+		trouble = b.unanswered()
+	}
+	c.health(server, trouble, results)
 	return left
+}
+
+// unanswered is why nothing of a batch was answered as a server does that is well; nil when something was.
+func (b sentBatch) unanswered() (last *message.Failure) {
+	for _, o := range b.outcomes {
+		switch {
+		case !o.Handed():
+		case !channel.Troubling(o):
+			return nil
+		default:
+			last = o.Failure
+		}
+	}
+	return last
 }
 
 // trouble is the failure that says the server itself is in trouble; nil when nothing does. A sender that stopped by

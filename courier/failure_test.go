@@ -233,6 +233,71 @@ func TestThreeTroublesInARowPauseTheServer(t *testing.T) {
 	})
 }
 
+// TestTroubleAtTheProbeKeepsThePause: three troubles began the pause, and one is enough to prolong it; whoever wishes has
+// the server tried at once, also when the time of no message has come.
+func TestTroubleAtTheProbeKeepsThePause(t *testing.T) {
+	onBoth(t, func(h *house) {
+		server := h.server("smtp", "Mail")
+		h.people(6)
+		h.peers.answer("*", failing(message.Trouble, message.ServerError, "500"))
+		n := h.send(mail("Hello ${user.mail}", "Text"), everyone)
+		h.paused(server)
+		h.eventually("all that was on the wire is answered", func() bool { return h.deliveries(n)[5].State == message.Queued })
+		step := func(want int, length time.Duration) {
+			h.Helper()
+			before := len(h.peers.received())
+			_, err := h.door.ResumeServer(h.Context(), admin, server.ID)
+			h.must(err)
+			var p *channel.Pause
+			h.eventually("the pause is prolonged", func() bool {
+				s, err := h.store.Server(h.Context(), server.ID)
+				h.must(err)
+				p = s.Pause
+				return p != nil && p.Step == want
+			})
+			if left := p.Until.Sub(h.clock.Now()); left > length || left < length-20*time.Second {
+				h.Errorf("step %d lasts %v more, want %v", want, left, length)
+			}
+			if got := len(h.peers.received()) - before; got != 1 {
+				h.Errorf("%d messages probed, want 1", got)
+			}
+		}
+		step(2, time.Minute)
+		step(3, 2*time.Minute)
+		h.peers.answer("*", message.Accept("well"))
+		_, err := h.door.ResumeServer(h.Context(), admin, server.ID)
+		h.must(err)
+		h.until(n, "one went out", func(n message.Notification) bool { return n.Counts[message.SMTP][message.Sent] > 0 })
+		h.clock.advance(10 * time.Minute)
+		n = h.done(n)
+		if sent, failed := n.Counts[message.SMTP][message.Sent], n.Counts[message.SMTP][message.Failed]; sent+failed != 6 || failed > 1 {
+			h.Errorf("%d sent, %d failed", sent, failed)
+		}
+	})
+}
+
+// TestMessagesThatAServerChokesOnKeepNobodyWaiting: they paused it, and are not all that it is tried with.
+func TestMessagesThatAServerChokesOnKeepNobodyWaiting(t *testing.T) {
+	onBoth(t, func(h *house) {
+		server := h.server("smtp", "Mail")
+		h.people(8)
+		h.dice.Store(true)
+		var poisonous []fleet.UserID
+		for i := range 3 {
+			id := fleet.UserID(fmt.Sprintf("u%03d", i))
+			poisonous = append(poisonous, id)
+			h.peers.answer(string(id)+"@example.com", failing(message.Trouble, message.ServerError, "500"))
+		}
+		h.send(mail("Hello ${user.mail}", "Text"), fleet.Audience{UserIDs: poisonous})
+		h.paused(server)
+		n := h.send(mail("Hello ${user.mail}", "Text"), fleet.Audience{UserIDs: []fleet.UserID{"u003", "u004", "u005", "u006", "u007"}})
+		h.until(n, "the others are sent", func(n message.Notification) bool {
+			h.clock.advance(time.Second)
+			return n.Counts[message.SMTP][message.Sent] == 5
+		})
+	})
+}
+
 func TestPoisonousMessageStopsNobody(t *testing.T) {
 	onBoth(t, func(h *house) {
 		server := h.server("smtp", "Mail")

@@ -114,15 +114,27 @@ func (s *Store) Due(ctx context.Context, server int64, now time.Time, limit int)
 		ORDER BY d.due_at LIMIT $3`, server, ms(now), limit)
 }
 
-// Waiting reads some deliveries of a paused server: those that wait longest for their next attempt, or else some of the
-// batch that would go next.
+// Waiting reads some deliveries of a paused server: those that wait longest for their next attempt, and some of the batch
+// that would go next, for the first ones may be what it choked on. Where there are neither, those that the server did not
+// answer and whose time has not come yet.
 func (s *Store) Waiting(ctx context.Context, server channel.Server, limit int) ([]courier.Parcel, error) {
-	due, err := s.Due(ctx, server.Key, s.now(), limit)
-	if err != nil || len(due) > 0 {
-		return due, err
+	due, err := s.Due(ctx, server.Key, s.now(), limit/2)
+	if err != nil {
+		return nil, err
 	}
+	fresh, err := s.nextBatch(ctx, server, limit-len(due))
+	if err != nil || len(due)+len(fresh) > 0 {
+		return append(due, fresh...), err
+	}
+	return s.parcels(ctx, `
+		WHERE d.server = $1 AND d.state = 1 AND d.due_at > 0 AND d.reason IN ('server_error', 'timeout', 'lost_answer')
+		ORDER BY d.due_at LIMIT $2`, server.Key, limit)
+}
+
+// nextBatch reads some deliveries of the batch of a server that would go next.
+func (s *Store) nextBatch(ctx context.Context, server channel.Server, limit int) ([]courier.Parcel, error) {
 	var batches []courier.DispatchArgs
-	err = s.Read(ctx, func(tx Tx) error {
+	err := s.Read(ctx, func(tx Tx) (err error) {
 		batches, err = queuedBatches(ctx, tx, server.ID)
 		return err
 	})
