@@ -92,6 +92,11 @@ func (s *Settings) Open(channel.Env) (channel.Sender, error) {
 
 // Test sends m to its token and reports the steps resolve, connect, tls, authenticate and send.
 func (s *Settings) Test(ctx context.Context, _ channel.Env, m message.Message) channel.Report {
+	return s.try(ctx, m, (*channel.Report).Sent)
+}
+
+// try sends m by a sender of its own, step by step, and lets told report what became of it.
+func (s *Settings) try(ctx context.Context, m message.Message, told func(*channel.Report, message.Outcome)) channel.Report {
 	report := channel.NewReport()
 	sender, err := open(*s, h2.Options{Most: 1}, time.Now)
 	if err != nil {
@@ -102,7 +107,7 @@ func (s *Settings) Test(ctx context.Context, _ channel.Env, m message.Message) c
 	endpoint, _ := s.endpoint() // open has read it too
 	dialer, _ := s.dialer()
 	if report.Reach(ctx, dialer, endpoint) {
-		report.Sent(sender.one(ctx, m))
+		told(&report, sender.one(ctx, m))
 	}
 	return report
 }
