@@ -41,9 +41,18 @@ func (a *account) left() time.Duration {
 	return min(stall, stall+time.Duration(a.bytes)*byteCost-a.waited)
 }
 
-func (a *account) add(since time.Time, n int) {
-	a.waited += time.Since(since)
+// move reads or writes p, no longer than is left.
+func (a *account) move(p []byte, limit func(time.Time) error, do func([]byte) (int, error)) (int, error) {
+	left := a.left()
+	if left <= 0 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	start := time.Now()
+	_ = limit(start.Add(left))
+	n, err := do(p)
+	a.waited += time.Since(start)
 	a.bytes += int64(n)
+	return n, err
 }
 
 // patientBody lifts the deadline after the end: net/http goes on reading, to notice when the client goes away, and must
@@ -55,14 +64,7 @@ type patientBody struct {
 }
 
 func (b *patientBody) Read(p []byte) (int, error) {
-	left := b.account.left()
-	if left <= 0 {
-		return 0, os.ErrDeadlineExceeded
-	}
-	start := time.Now()
-	_ = b.control.SetReadDeadline(start.Add(left))
-	n, err := b.ReadCloser.Read(p)
-	b.account.add(start, n)
+	n, err := b.account.move(p, b.control.SetReadDeadline, b.ReadCloser.Read)
 	if errors.Is(err, io.EOF) {
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
@@ -76,15 +78,7 @@ type patientWriter struct {
 }
 
 func (w *patientWriter) Write(p []byte) (int, error) {
-	left := w.account.left()
-	if left <= 0 {
-		return 0, os.ErrDeadlineExceeded
-	}
-	start := time.Now()
-	_ = w.control.SetWriteDeadline(start.Add(left))
-	n, err := w.ResponseWriter.Write(p)
-	w.account.add(start, n)
-	return n, err
+	return w.account.move(p, w.control.SetWriteDeadline, w.ResponseWriter.Write)
 }
 
 // Unwrap lets http.ResponseController reach Flush and deadlines.

@@ -37,10 +37,8 @@ const delivered = 250
 // mailboxes gathers mails by recipient. It is not safe for concurrent use.
 type mailboxes struct {
 	shelf[Mail]
-	source     *smtp.Server
-	generation int64
-	last       int64
-	count      int64
+	place
+	source *smtp.Server
 }
 
 func newMailboxes(source *smtp.Server) *mailboxes {
@@ -48,28 +46,13 @@ func newMailboxes(source *smtp.Server) *mailboxes {
 }
 
 func (m *mailboxes) catchUp() {
-	for {
-		items, generation, count, last := m.source.After(m.last, catchUpStep)
-		if generation != m.generation {
-			m.shelf, m.generation = newShelf[Mail](), generation
-		}
-		m.count = count
-		for _, item := range items {
-			if item.Status == delivered {
-				m.deliver(item)
-			}
-		}
-		if len(items) == 0 {
-			m.last = last
-			return
-		}
-		if m.last = items[len(items)-1].Seq; m.last >= last {
-			return
-		}
-	}
+	catchUp(&m.place, m.source.After, func(item smtp.Item) int64 { return item.Seq }, m.forget, m.deliver)
 }
 
 func (m *mailboxes) deliver(item smtp.Item) {
+	if item.Status != delivered {
+		return
+	}
 	mail := Mail{
 		Seq: item.Seq, Time: item.Time, From: cmp.Or(item.Headers["from"], item.From),
 		Subject: item.Subject, Text: shortened(item.Text), Shared: len(item.Recipients),

@@ -33,10 +33,8 @@ type textPage struct {
 // numbers gathers text messages by number. It is not safe for concurrent use.
 type numbers struct {
 	shelf[Text]
-	source     *vonage.Server
-	generation int64
-	last       int64
-	count      int64
+	place
+	source *vonage.Server
 }
 
 func newNumbers(source *vonage.Server) *numbers {
@@ -44,24 +42,12 @@ func newNumbers(source *vonage.Server) *numbers {
 }
 
 func (n *numbers) catchUp() {
-	for {
-		items, generation, count, last := n.source.After(n.last, catchUpStep)
-		if generation != n.generation {
-			n.shelf, n.generation = newShelf[Text](), generation
-		}
-		n.count = count
-		for _, item := range items {
-			if item.Status == http.StatusOK {
-				n.put("+"+item.To, Text{item.Seq, item.Time, item.From, shortened(item.Text), len(item.MessageIDs)})
-			}
-		}
-		if len(items) == 0 {
-			n.last = last
-			return
-		}
-		if n.last = items[len(items)-1].Seq; n.last >= last {
-			return
-		}
+	catchUp(&n.place, n.source.After, func(item vonage.Item) int64 { return item.Seq }, n.forget, n.deliver)
+}
+
+func (n *numbers) deliver(item vonage.Item) {
+	if item.Status == http.StatusOK {
+		n.put("+"+item.To, Text{item.Seq, item.Time, item.From, shortened(item.Text), len(item.MessageIDs)})
 	}
 }
 

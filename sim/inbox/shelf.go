@@ -29,6 +29,38 @@ type box[T any] struct {
 
 func newShelf[T any]() shelf[T] { return shelf[T]{map[string]*list.Element{}, list.New()} }
 
+func (s *shelf[T]) forget() { *s = newShelf[T]() }
+
+// place is how far a simulator's history was read.
+type place struct {
+	generation int64 // of the history: it begins anew when somebody resets it
+	last       int64 // seq of what was read last
+	count      int64 // all that the simulator read
+}
+
+// catchUp reads on, oldest first. It calls forget when the history began anew.
+func catchUp[I any](p *place, after func(seq int64, limit int) (items []I, generation, count, last int64), seq func(I) int64,
+	forget func(), take func(I)) {
+	for {
+		items, generation, count, last := after(p.last, catchUpStep)
+		if generation != p.generation {
+			forget()
+			p.generation = generation
+		}
+		p.count = count
+		for _, item := range items {
+			take(item)
+		}
+		if len(items) == 0 {
+			p.last = last
+			return
+		}
+		if p.last = seq(items[len(items)-1]); p.last >= last {
+			return
+		}
+	}
+}
+
 // put adds an item to the box of an address.
 func (s *shelf[T]) put(address string, item T) {
 	b := s.touch(address)
