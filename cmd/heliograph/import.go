@@ -12,7 +12,7 @@ import (
 
 type importCmd struct {
 	File   string `arg:"" help:"CSV (.csv) or NDJSON (.ndjson, .jsonl) file; - reads standard input."`
-	Format string `help:"csv or ndjson. Default: by the file's name." enum:"csv,ndjson," default:""`
+	Format string `help:"csv or ndjson. Default: by the file's name." enum:"csv,ndjson," default:"" placeholder:"WORD"`
 	DryRun bool   `help:"Only say what would change."`
 	JSON   bool   `help:"Print the report as JSON." name:"json"`
 

@@ -15,7 +15,7 @@ type sendCmd struct {
 	As   templateFlags `embed:"" group:"What"`
 
 	At      string        `help:"Send at this time, not now." placeholder:"2026-01-31T09:00:00Z" group:"When"`
-	Expires time.Duration `help:"What was not sent so long after the start is given up." placeholder:"24h" group:"When"`
+	Expires time.Duration `help:"What was not sent so long after the start is given up, such as 8h. Default: 24h for push, 72h for the rest." placeholder:"DURATION" group:"When"`
 
 	Preview        bool   `help:"Only say whom the audience reaches."`
 	Wait           bool   `help:"Wait until the notification is done, and print how it went."`

@@ -22,7 +22,7 @@ type tokenCreateCmd struct {
 	Role    string        `help:"What the token may do: administrator, operator (sends), support (sees, and sends again) or auditor (sees)." required:"" placeholder:"ROLE"`
 	Group   []string      `help:"Limit it to this group, by name or id; may be given several times. An administrator cannot be limited." placeholder:"GROUP" sep:"none"`
 	Name    string        `help:"What it is for, to recognise it by. Default: command line." default:"command line" placeholder:"TEXT"`
-	Expires time.Duration `help:"How long it works. Default: until it is deleted." placeholder:"720h"`
+	Expires time.Duration `help:"How long it works, such as 720h. Default: until it is deleted." placeholder:"DURATION"`
 
 	place `embed:"" group:"Where everything is kept"`
 }
