@@ -67,11 +67,16 @@ func (c *tokenCreateCmd) Run(ctx context.Context, term terminal) error {
 	return err
 }
 
-// inWords names the group that there is not.
+// inWords names what was typed wrong.
 func (c *tokenCreateCmd) inWords(err error) error {
 	var refused *intake.Refused
 	if !errors.As(err, &refused) {
 		return err
+	}
+	for _, p := range refused.Problems {
+		if p.Pointer == "/name" {
+			return fmt.Errorf("--name %s", p.Detail)
+		}
 	}
 	for i, group := range c.Group {
 		if slices.ContainsFunc(refused.Problems, func(p intake.Problem) bool { return p.Pointer == fmt.Sprintf("/groups/%d", i) }) {
