@@ -470,8 +470,8 @@ func (r *resource) test(ctx context.Context, actor access.Actor, in *updateServe
 	}
 	var input *intake.ServerInput
 	if len(settings) > 0 {
-		if settings["name"] == nil {
-			settings["name"] = encode(before.Name)
+		if settings, err = r.over(before, settings); err != nil {
+			return nil, err
 		}
 		changed, err := r.input(settings, before.Kind)
 		if err != nil {
@@ -481,6 +481,28 @@ func (r *resource) test(ctx context.Context, actor access.Actor, in *updateServe
 	}
 	report, err := r.s.door.TestServer(ctx, actor, in.ID, input, to)
 	return find(showReport(report), err)
+}
+
+// over lays the fields that were sent over those of a stored server, within objects too. Secrets stay where they are: who
+// takes the settings knows whether the stored ones may go along.
+func (r *resource) over(stored channel.Server, sent serverBody) (serverBody, error) {
+	view, err := intake.ServerView(r.s.providers, stored)
+	if err != nil {
+		return nil, err
+	}
+	all := serverBody{}
+	for name, value := range view {
+		all[name] = encode(value)
+	}
+	for name, value := range sent {
+		var below, above map[string]json.RawMessage
+		if json.Unmarshal(all[name], &below) == nil && json.Unmarshal(value, &above) == nil && below != nil && above != nil {
+			maps.Copy(below, above)
+			value = encode(below)
+		}
+		all[name] = value
+	}
+	return all, nil
 }
 
 // testUnsaved sends one real message by settings that are not stored.

@@ -186,6 +186,9 @@ func TestTestingServers(t *testing.T) {
 	unsaved := object{"kind": "smtp", "host": "127.0.0.1", "port": 2, "from_email": "a@example.com", "timeout_seconds": 1, "to": "me@example.com"}
 	failed(h.post(serversPath+"/test", unsaved))
 	failed(h.post(serversPath+"/"+id+"/test", unsaved))
+	failed(h.post(serversPath+"/"+id+"/test", object{"to": "me@example.com", "port": 2})) // the other fields are the stored ones
+	h.post(serversPath+"/"+id+"/test", object{"to": "me@example.com", "port": 0, "oauth": object{"scope": "x"}, "nonsense": 1}).refuses("/nonsense")
+	h.post(serversPath+"/"+id+"/test", object{"to": "me@example.com", "port": 0}).refuses("/port")
 	h.get(serversPath+"/"+id).has("port", 1) // nothing was stored
 	h.post(serversPath+"/"+id+"/test", object{}).refuses("/to")
 	h.post(serversPath+"/"+id+"/test", object{"to": "nobody"}).refuses("/to")
@@ -227,6 +230,7 @@ func TestFieldsWithinAnObject(t *testing.T) {
 	stays("absent", body, "geheim-0815")
 	oauth["client_secret"] = "neu"
 	stays("another", body, "neu")
+	h.post(path+"/test", object{"to": "me@example.com", "oauth": object{"token_url": "https://elsewhere.example.com/token"}}).refuses("/oauth/client_secret")
 	oauth["client_secret"] = nil
 	h.put(path, body).refuses("/oauth/client_secret")
 	oauth["client_secret"], oauth["token_url"] = "neu", "http://login.example.com/token"
@@ -240,6 +244,7 @@ func TestFieldsWithinAnObject(t *testing.T) {
 	body["oauth"], body["password"] = nil, "plain"
 	stays("all of it is null", body, "")
 	h.get(path).has("oauth.token_url", "", "oauth.client_id", "", "password_set", true)
+	h.post(path+"/test", object{"to": "me@example.com", "host": "elsewhere.example.com"}).refuses("/password")
 	delete(body, "oauth")
 	body["spa"] = true
 	h.put(path, body).is(200).has("spa", true)
