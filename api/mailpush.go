@@ -268,7 +268,7 @@ func (s *server) getMailNetwork(ctx context.Context, _ access.Actor, _ *struct{}
 	if err != nil {
 		return nil, err
 	}
-	out := MailNetwork{LookedUpAt: n.At, Connections: []MailConnection{}, Exchange: ExchangeProxy{mailbox.ExchangeConfig, n.Proxy}, Gateway: []GatewayRule{}}
+	out := MailNetwork{LookedUpAt: n.At.UTC().Truncate(time.Millisecond), Connections: []MailConnection{}, Exchange: ExchangeProxy{mailbox.ExchangeConfig, n.Proxy}, Gateway: []GatewayRule{}}
 	for _, r := range n.List {
 		out.Connections = append(out.Connections, showMailConnection(r))
 	}

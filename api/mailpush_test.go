@@ -99,12 +99,14 @@ func TestAppConfiguration(t *testing.T) {
 func TestMailNetwork(t *testing.T) {
 	h := newHouse(t)
 	h.apns("APNs")
+	h.clock.advance(time.Nanosecond)
 	h.put("/mail-push/settings", object{"registration_url": "http://127.0.0.1:8081", "listener_url": "http://127.0.0.2:8082", "ews_host": "ews.example.com"}).is(200)
 	n := h.get("/mail-push/network-requirements").is(200).has(
 		"connections.0.purpose", "push", "connections.0.from", "heliograph", "connections.0.host", "api.push.apple.com", "connections.0.needed_by.0", "APNs",
 		"connections.1.purpose", "registration", "connections.1.from", "devices", "connections.1.port", 8081, "connections.1.addresses.0", "127.0.0.1",
 		"connections.2.purpose", "mailbox", "connections.2.from", "mail_servers", "connections.2.direction", "inbound", "connections.2.host", "127.0.0.2",
 		"gateway_rules.0.host", "127.0.0.1", "gateway_rules.2.rule", "traffic_policy_ews", "gateway_rules.2.host", "ews.example.com")
+	inUTC(t, n.at("looked_up_at").(string))
 	if snippet := n.at("exchange_proxy.snippet").(string); !strings.Contains(snippet, "<bypasslist>") || !strings.Contains(snippet, `127\.0\.0\.2:8082`) {
 		t.Errorf("the snippet is\n%s", snippet)
 	}
@@ -112,13 +114,24 @@ func TestMailNetwork(t *testing.T) {
 
 func TestNetworkRequirements(t *testing.T) {
 	h := newHouse(t)
+	h.clock.advance(time.Nanosecond)
 	h.apns("APNs")
 	h.post(serversPath, object{"kind": "smtp", "name": "Mail", "host": "127.0.0.3", "from_email": "it@example.com"}).is(201)
 	h.post(serversPath, object{"kind": "smtp", "name": "Spare", "host": "127.0.0.4", "security": "ssl", "from_email": "it@example.com"}).is(201)
-	h.get("/network-requirements").is(200).has(
+	n := h.get("/network-requirements").is(200).has(
 		"connections.0.purpose", "mail", "connections.0.host", "127.0.0.3", "connections.0.port", 25, "connections.0.addresses.0", "127.0.0.3", "connections.0.in_use", true,
 		"connections.1.host", "127.0.0.4", "connections.1.port", 465, "connections.1.needed_by.0", "Spare", "connections.1.in_use", false,
 		"connections.2.purpose", "push", "connections.2.direction", "outbound", "connections.2.also_ports.0", 2197)
+	inUTC(t, n.at("looked_up_at").(string))
+}
+
+// inUTC wants a time as the whole API writes it: in UTC, to the millisecond.
+func inUTC(t *testing.T, text string) {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || !strings.HasSuffix(text, "Z") || !at.Equal(at.Truncate(time.Millisecond)) {
+		t.Errorf("%q is no time in UTC to the millisecond (%v)", text, err)
+	}
 }
 
 func TestDiagnosis(t *testing.T) {

@@ -38,7 +38,7 @@ func (s *server) getNetwork(ctx context.Context, _ access.Actor, _ *struct{}) (*
 	if err != nil {
 		return nil, err
 	}
-	out := NetworkRequirements{LookedUpAt: n.At, Connections: []Connection{}}
+	out := NetworkRequirements{LookedUpAt: n.At.UTC().Truncate(time.Millisecond), Connections: []Connection{}}
 	for _, r := range n.List {
 		out.Connections = append(out.Connections, showConnection(r))
 	}
