@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"hash/maphash"
+	"regexp"
 )
 
 // openKept opens an SQLite database whose connections keep statements prepared that come again: for a small transaction
@@ -84,6 +85,17 @@ func (c *keptConn) Close() error {
 	}
 	return c.liteConn.Close()
 }
+
+// PrepareContext prepares a statement for as long as it is kept. SQLite looks at a limit's value when it plans, and so would
+// prepare the statement again each time that it is bound: most of what a small one costs. A limit that it has to compute it
+// takes as it comes.
+func (c *keptConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	return c.liteConn.PrepareContext(ctx, boundLimit.ReplaceAllString(query, computedLimit))
+}
+
+const computedLimit = "LIMIT ($1 + 0)"
+
+var boundLimit = regexp.MustCompile(`(?i)\bLIMIT\s+([?$][0-9]+)\b`)
 
 func (c *keptConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
 	tx, err := c.liteConn.BeginTx(ctx, o)

@@ -149,3 +149,40 @@ func TestKeptStatementsAreFew(t *testing.T) {
 	ask(-1)
 	ask(-2 * mostKept)
 }
+
+// TestKeptLimit: a limit that is bound counts each time anew, however it is written; what only looks like one stays.
+func TestKeptLimit(t *testing.T) {
+	db := openKeptTest(t)
+	if _, err := db.Exec(`CREATE TABLE a (x INTEGER PRIMARY KEY); INSERT INTO a SELECT value FROM json_each('[1,2,3,4,5,6,7,8,9]')`); err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{
+		`SELECT COUNT(*) FROM (SELECT x FROM a ORDER BY x LIMIT $1)`, `SELECT COUNT(*) FROM (SELECT x FROM a limit ?1)`,
+		"SELECT COUNT(*) FROM (SELECT x FROM a LIMIT\n\t$1 OFFSET 0)", `SELECT COUNT(*) FROM (SELECT x FROM a LIMIT ($1))`,
+	} {
+		prepared, err := db.Prepare(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, limit := range []int{0, 3, 20, 1, -1} {
+			var n int
+			if err := prepared.QueryRow(limit).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			if want := min(uint(limit), 9); uint(n) != want { //nolint:gosec // -1 is no limit
+				t.Errorf("%s of %d gave %d", query, limit, n)
+			}
+		}
+		prepared.Close() //nolint:errcheck // read only
+	}
+	for text, want := range map[string]string{
+		`SELECT 1 LIMIT $12 OFFSET $3`: `SELECT 1 LIMIT ($12 + 0) OFFSET $3`,
+		`SELECT 1 LIMIT ?3`:            `SELECT 1 LIMIT (?3 + 0)`,
+		`SELECT 1 LIMIT 3`:             `SELECT 1 LIMIT 3`,
+		`SELECT limits $1`:             `SELECT limits $1`,
+	} {
+		if got := boundLimit.ReplaceAllString(text, computedLimit); got != want {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+}
