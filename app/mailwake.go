@@ -29,7 +29,7 @@ func (a *App) registerWakes() {
 
 // wireWaker makes what wakes devices. On SQLite there is one process alone.
 func (a *App) wireWaker() {
-	o := mailbox.WakerOptions{Logger: a.log.With("part", "mail push"), Node: a.engine.ID()}
+	o := mailbox.WakerOptions{Logger: a.log.With("part", "mail push"), Node: a.engine.ID(), Remembers: holds}
 	if !store.IsPostgres(a.options.url()) {
 		o.Node = ""
 	}

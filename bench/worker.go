@@ -85,6 +85,11 @@ func serve(ctx context.Context, t task, lines *bufio.Scanner, answers *json.Enco
 			return err
 		}
 	}
+	for t.Subject == wake && t.Database == "" && !a.Store().RemembersTargets() { // what it reads at its start is not of the events
+		if err := sleep(ctx, settleTime/100); err != nil {
+			return err
+		}
+	}
 	if err := answers.Encode(started{a.Addr().API(), a.Addr().Listener}); err != nil {
 		return err
 	}

@@ -65,6 +65,11 @@ func (d *desk) fresh(now time.Time) bool {
 	return d.target.State == Live && now.Sub(d.read) < targetKept
 }
 
+// serves reports whether the desk has the token, if it is wanted and there is one.
+func (d *desk) serves(token bool) bool {
+	return !token || d.target.Token != "" || d.target.State != Live
+}
+
 // set takes what the store says now. What this node knows and has not written yet is newer.
 func (d *desk) set(t Target, asked time.Time) {
 	known := d.target

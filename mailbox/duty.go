@@ -41,11 +41,19 @@ func (w *Waker) Start(ctx context.Context, d Duties) error {
 	})
 	if d.Listen {
 		w.every(ctx, listenEvery, "noting that somebody listens", w.listen)
+		w.done.Go(func() { w.remember(ctx) })
 	}
 	if d.Work {
 		w.every(ctx, hastenEvery, "looking for pending wakes", w.Hasten)
 	}
 	return nil
+}
+
+// remember reads all registrations. Until that is done, and if it fails, each is asked for when an event comes.
+func (w *Waker) remember(ctx context.Context) {
+	if err := w.store.RememberTargets(ctx, w.options.Remembers); err != nil && ctx.Err() == nil {
+		w.options.Logger.Error("reading all registrations: they are asked for one by one", "error", err)
+	}
 }
 
 func (w *Waker) listen(ctx context.Context) error {

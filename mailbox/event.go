@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"heliograph/message"
@@ -30,6 +31,11 @@ type Signal struct {
 
 	Badge   *int      // unread mails of the folder; nil = not told
 	BadgeAt time.Time // the mail server's time of that count; without one it counts for nothing
+}
+
+// wakes reports whether anything changed: a sign of life wakes nobody.
+func (e *Event) wakes() bool {
+	return slices.ContainsFunc(e.Signals, func(s Signal) bool { return s.Kind != 0 || s.Failed })
 }
 
 // Answer is what a mail server is told.

@@ -47,6 +47,12 @@ type WakeStore interface {
 	// Targets finds registrations by the hashes of their capabilities, with their tokens. Those that are not there are
 	// left out.
 	Targets(ctx context.Context, hashes [][32]byte) ([]Target, error)
+	// Target is what is known of a registration without asking the database, with its token if that is wanted. Not ok =
+	// Targets must be asked.
+	Target(hash [32]byte, token bool) (t Target, ok bool)
+	// RememberTargets reads what Target tells, as far as it can be remembered, and returns when that is done. grown hears
+	// how many bytes that takes; nil = nobody does.
+	RememberTargets(ctx context.Context, grown func(bytes int64)) error
 	// HashSignal hashes what names a mail server and a mailbox: a subscription's id (and under which other index keys rows
 	// may still have it), the server that it names, and watermarks.
 	HashSubscription(id string) (now [16]byte, before [][16]byte)
@@ -79,6 +85,8 @@ type WakerOptions struct {
 	Desks    int           // registrations that are remembered for a moment; 0 = 200,000
 	Pace     float64       // resubscribe wakes a second of a server that lost many; 0 = 28
 	Grace    time.Duration // what a sign of life may be late by; 0 = 2 min
+
+	Remembers func(bytes int64) // hears how much memory all registrations take; nil = nobody does
 }
 
 // Limits.
@@ -136,7 +144,7 @@ func orElse[T comparable](value *T, otherwise T) {
 // the wake or that it is durable here. The end of ctx changes nothing: the mail server may be gone, the event is not.
 func (w *Waker) Touch(_ context.Context, e Event) Answer {
 	ctx := context.Background()
-	d, answer := w.deskOf(e.Capability)
+	d, answer := w.deskOf(e.Capability, e.wakes())
 	if d == nil {
 		if answer == Unknown {
 			w.count.one("", whatUnknown)
@@ -182,20 +190,21 @@ func (w *Waker) pushes(t *Target) bool {
 }
 
 // deskOf is the desk of a capability, locked, with what the store said at most targetKept ago; nil with the answer when
-// there is none.
-func (w *Waker) deskOf(c Capability) (*desk, Answer) {
+// there is none. The token is there if it is wanted: opening it costs more than all of a sign of life.
+func (w *Waker) deskOf(c Capability, token bool) (*desk, Answer) {
 	hash := [32]byte(c.Hash())
 	for {
 		now := w.options.Now()
 		if d := w.desks.get(hash); d != nil {
 			d.mu.Lock()
-			if !d.gone && d.fresh(now) && !w.registrations.renewed.since(d.key, d.read) {
+			token = token || d.target.Token != ""
+			if !d.gone && d.fresh(now) && d.serves(token) && !w.registrations.renewed.since(d.key, d.read) {
 				d.used = now
 				return d, 0
 			}
 			d.mu.Unlock()
 		}
-		t, err := w.reader.read(hash)
+		t, err := w.look(hash, token)
 		switch {
 		case err != nil:
 			w.options.Logger.Error("looking a registration up", "error", err)
@@ -203,10 +212,23 @@ func (w *Waker) deskOf(c Capability) (*desk, Answer) {
 		case t == nil:
 			return nil, Unknown
 		}
-		if d := w.setUp(t, now); d != nil {
+		d := w.setUp(t, now)
+		switch {
+		case d == nil: // cleared away in that moment
+		case d.serves(token):
 			return d, 0
+		default: // somebody read it without its token later
+			d.mu.Unlock()
 		}
 	}
+}
+
+// look is a registration; nil = there is none.
+func (w *Waker) look(hash [32]byte, token bool) (*Target, error) {
+	if t, ok := w.store.Target(hash, token); ok {
+		return &t, nil
+	}
+	return w.reader.read(hash)
 }
 
 // setUp gives a target its desk, and returns it locked; nil = it was cleared away in that moment.
@@ -217,7 +239,7 @@ func (w *Waker) setUp(t *Target, asked time.Time) *desk {
 		d.mu.Unlock()
 		return nil
 	}
-	if !d.read.After(asked) {
+	if !d.read.After(asked) && (d.target.Token == "" || t.Token != "" || t.State != Live) { // a token is kept: an event may wait for its turn
 		d.set(*t, asked)
 	}
 	d.used = asked
@@ -441,7 +463,7 @@ func (w *Waker) refused(d *desk, want wanted, o message.Outcome) Answer {
 
 // successor is a target whose app has sent another token meanwhile; nil = it has not, or we cannot know now.
 func (w *Waker) successor(was *Target) *Target {
-	now, err := w.reader.read(was.CapabilityHash)
+	now, err := w.look(was.CapabilityHash, true)
 	if err != nil || now == nil || now.State != Live || !now.TokenAt.After(was.TokenAt) {
 		return nil
 	}

@@ -19,6 +19,11 @@ func (s *Store) SaveContacts(ctx context.Context, list []mailbox.Contact) (found
 		b := contactBatch{store: s, tx: tx, now: s.now(), found: &found}
 		return b.save(ctx, list)
 	})
+	if e, ok := s.engine.(*sqliteEngine); ok && err == nil {
+		if r := e.roster.Load(); r != nil {
+			r.heard(list)
+		}
+	}
 	return found, err
 }
 
@@ -69,8 +74,9 @@ func (b *contactBatch) save(ctx context.Context, list []mailbox.Contact) error {
 // registrationContacts leave registrations alone of which nothing but signs of life were heard: those are their
 // subscriptions' own.
 func registrationContacts(list []mailbox.Contact) (statements []statement) {
-	for _, c := range list {
-		if c.EventAt.IsZero() && c.Woken.At.IsZero() && c.Badge.Count == nil && len(c.Subscriptions) > 0 {
+	for i := range list {
+		c := &list[i]
+		if quiet(c) {
 			continue
 		}
 		args := []any{c.Key, ms(c.HeardAt), ms(c.EventAt), c.Events, c.Wakes, ms(c.Woken.At), c.Woken.Result, c.Woken.Reason, c.Displaced, bytesOrNil(c.Pace)}
@@ -81,6 +87,11 @@ func registrationContacts(list []mailbox.Contact) (statements []statement) {
 		statements = append(statements, statement{query, args})
 	}
 	return statements
+}
+
+// quiet reports whether nothing but signs of life were heard.
+func quiet(c *mailbox.Contact) bool {
+	return c.EventAt.IsZero() && c.Woken.At.IsZero() && c.Badge.Count == nil && len(c.Subscriptions) > 0
 }
 
 const touchRegistration = touchHead + touchTail

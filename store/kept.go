@@ -7,36 +7,48 @@ import (
 	"database/sql/driver"
 	"hash/maphash"
 	"regexp"
+	"sync/atomic"
 )
 
 // openKept opens an SQLite database whose connections keep statements prepared that come again: for a small transaction
 // the parsing of its statements costs as much as all the rest, and the job engine's come by the same way.
-func openKept(dsn string) (*sql.DB, error) {
+// start is what is run on each new connection; nil = nothing.
+func openKept(dsn string, start *atStart) (*sql.DB, error) {
 	plain, err := sql.Open("sqlite", dsn) // connects to nothing yet
 	if err != nil {
 		return nil, err
 	}
 	defer plain.Close() //nolint:errcheck // it has no connection
-	return sql.OpenDB(keeper{dsn, plain.Driver()}), nil
+	return sql.OpenDB(keeper{dsn, plain.Driver(), start}), nil
 }
 
 // keeper makes such connections.
 type keeper struct {
 	dsn    string
 	driver driver.Driver
+	start  *atStart
 }
+
+// atStart are statements for new connections, from when they are set on.
+type atStart struct{ text atomic.Pointer[string] }
 
 func (k keeper) Driver() driver.Driver { return k.driver }
 
-func (k keeper) Connect(context.Context) (driver.Conn, error) {
+func (k keeper) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := k.driver.Open(k.dsn)
 	if err != nil {
 		return nil, err
 	}
-	return &keptConn{
-		liteConn: conn.(liteConn), //nolint:forcetypeassert // of modernc.org/sqlite, whose connections are all that
-		byText:   map[string]*list.Element{}, seen: map[uint64]bool{},
-	}, nil
+	lite := conn.(liteConn) //nolint:forcetypeassert // of modernc.org/sqlite, whose connections are all that
+	if k.start != nil {
+		if text := k.start.text.Load(); text != nil {
+			if _, err := lite.ExecContext(ctx, *text, nil); err != nil {
+				_ = lite.Close() // what could not be done on it counts
+				return nil, err
+			}
+		}
+	}
+	return &keptConn{liteConn: lite, byText: map[string]*list.Element{}, seen: map[uint64]bool{}}, nil
 }
 
 // liteConn is what database/sql uses of a connection.

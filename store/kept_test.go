@@ -10,7 +10,7 @@ import (
 
 func openKeptTest(t *testing.T) *sql.DB {
 	t.Helper()
-	db, err := openKept(dsn(filepath.Join(t.TempDir(), "kept.db")))
+	db, err := openKept(dsn(filepath.Join(t.TempDir(), "kept.db")), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

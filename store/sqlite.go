@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"modernc.org/sqlite"
@@ -28,6 +29,8 @@ type sqliteEngine struct {
 
 	together      together
 	writes, reads sync.Map // *sql.Stmt by text, of what runs all the time: see prepared
+	start         *atStart // of connections that write
+	roster        atomic.Pointer[roster]
 }
 
 // register makes the functions that our queries use known to every SQLite connection.
@@ -63,8 +66,8 @@ func parseNumber(text string) driver.Value {
 }
 
 func openSQLite(path string) (*sqliteEngine, error) {
-	if register != nil {
-		return nil, register
+	if err := errors.Join(register, registerRoster()); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of the database: %w", err)
@@ -73,19 +76,20 @@ func openSQLite(path string) (*sqliteEngine, error) {
 		return nil, fmt.Errorf("making the database: %w", err)
 	}
 	// synchronous=FULL: what was committed survives a power failure. Without it WAL may forget the last commits.
-	writer, err := openKept(dsn(path, writerCache, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)") + "&_txlock=immediate")
+	start := &atStart{}
+	writer, err := openKept(dsn(path, writerCache, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)")+"&_txlock=immediate", start)
 	if err != nil {
 		return nil, err
 	}
 	writer.SetMaxOpenConns(1)
-	readers, err := openKept(dsn(path, readerCache, "query_only(1)"))
+	readers, err := openKept(dsn(path, readerCache, "query_only(1)"), nil)
 	if err != nil {
 		writer.Close()
 		return nil, err
 	}
 	readers.SetMaxOpenConns(max(4, 2*runtime.NumCPU()))
 	readers.SetMaxIdleConns(4)
-	return &sqliteEngine{writer: writer, readers: readers}, nil
+	return &sqliteEngine{writer: writer, readers: readers, start: start}, nil
 }
 
 // makePrivate makes the file of a new database, which nobody else on the machine may read: names and addresses stand in it
@@ -144,7 +148,17 @@ func (e *sqliteEngine) ask(ctx context.Context, text string, args ...any) (Rows,
 	return sqliteRows{rows}, nil
 }
 
+// atEachStart runs statements on the connection that writes, and on each that takes its place.
+func (e *sqliteEngine) atEachStart(ctx context.Context, text string) error {
+	e.start.text.Store(&text)
+	_, err := e.writer.ExecContext(ctx, text)
+	return err
+}
+
 func (e *sqliteEngine) close() {
+	if r := e.roster.Load(); r != nil {
+		rosters.Delete(r.number)
+	}
 	e.readers.Close()
 	e.writer.Close()
 }

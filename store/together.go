@@ -157,6 +157,9 @@ func (e *sqliteEngine) lead(own *writing) {
 		}
 		return nil
 	})
+	if r := e.roster.Load(); r != nil {
+		r.ended()
+	}
 	if len(list) == 0 { // it never began
 		e.together.giveUp(own, tried, err)
 	}

@@ -35,7 +35,7 @@ func (s *Store) HashWatermark(watermark string) mailbox.WatermarkHash {
 
 // targetColumns are what a desk knows of a registration; p is its pending row.
 const targetColumns = `r.key, r.id, r.capability_hash, r.platform, r.app, r.environment, r.wake, r.app_key, r.state, r.token, r.token_at,
-	r.badge, r.badge_time, r.badge_subscription, r.wake_at, r.wake_result, r.displaced, r.pace,
+	r.event_at, r.badge, r.badge_time, r.badge_subscription, r.displaced, r.pace,
 	COALESCE(p.wake, 0), p.badge IS NOT NULL, COALESCE(p.since, 0)`
 
 const targetTables = `registrations r LEFT JOIN pending_wakes p ON p.registration = r.key AND p.sent_at = 0`
@@ -43,7 +43,11 @@ const targetTables = `registrations r LEFT JOIN pending_wakes p ON p.registratio
 // Targets finds registrations by the hashes of their capabilities, with their tokens.
 func (s *Store) Targets(ctx context.Context, hashes [][32]byte) (list []mailbox.Target, err error) {
 	if e, ok := s.engine.(*sqliteEngine); ok {
-		return s.targetsTogether(ctx, e, hashes)
+		found, err := e.targets(ctx, hashes)
+		if err != nil {
+			return nil, err
+		}
+		return s.allOpened(found)
 	}
 	rows := make([][]any, len(hashes))
 	for i := range hashes {
@@ -54,16 +58,25 @@ func (s *Store) Targets(ctx context.Context, hashes [][32]byte) (list []mailbox.
 		return nil, err
 	}
 	err = s.Read(ctx, func(tx Tx) error {
-		list, err = s.readTargets(ctx, tx, `r.capability_hash IN `+s.listed("$1", bytesKind), text)
+		rows, err := tx.Query(ctx, `SELECT `+targetColumns+` FROM `+targetTables+` WHERE r.capability_hash IN `+s.listed("$1", bytesKind), text)
+		found, err := all(rows, err, scanTarget)
+		if err != nil {
+			return err
+		}
+		list, err = s.allOpened(found)
 		return err
 	})
 	return list, err
 }
 
-// targetsTogether asks SQLite, which is in this process, by statements that stay prepared. For so small a question most
-// goes into putting it, so each asks for several; whom it has no more of, it asks for the last one again.
-func (s *Store) targetsTogether(ctx context.Context, e *sqliteEngine, hashes [][32]byte) ([]mailbox.Target, error) {
-	list := make([]mailbox.Target, 0, len(hashes))
+// targets asks SQLite, which is in this process, by statements that stay prepared. For so small a question most goes into
+// putting it, so each asks for several; whom it has no more of, it asks for the last one again.
+func (e *sqliteEngine) targets(ctx context.Context, hashes [][32]byte) ([]targetRow, error) {
+	list := make([]targetRow, 0, len(hashes))
+	if r := e.roster.Load(); r != nil {
+		begun := r.read()
+		defer func() { r.take(list, begun) }()
+	}
 	for len(hashes) > 0 {
 		n := min(len(hashes), targetsAsked)
 		args := make([]any, 0, targetsAsked)
@@ -74,7 +87,7 @@ func (s *Store) targetsTogether(ctx context.Context, e *sqliteEngine, hashes [][
 			args = args[:1]
 		}
 		rows, err := e.ask(ctx, targetQueries[len(args)], args...)
-		found, err := all(rows, err, s.scanTarget)
+		found, err := all(rows, err, scanTarget)
 		if err != nil {
 			return nil, err
 		}
@@ -97,30 +110,53 @@ func targetQuery(n int) string {
 	return `SELECT ` + targetColumns + ` FROM ` + targetTables + ` WHERE r.capability_hash IN (` + strings.Join(names, `, `) + `)`
 }
 
-func (s *Store) readTargets(ctx context.Context, tx Tx, where string, arg any) ([]mailbox.Target, error) {
-	rows, err := tx.Query(ctx, `SELECT `+targetColumns+` FROM `+targetTables+` WHERE `+where, arg)
-	return all(rows, err, s.scanTarget)
+// targetRow is a target with its token as it is stored.
+type targetRow struct {
+	mailbox.Target
+	sealed []byte
 }
 
-func (s *Store) scanTarget(r Row) (t mailbox.Target, err error) {
+// scanTarget reads targetColumns, and what into names behind them.
+func scanTarget(r Row) (targetRow, error) { return scanTargetWith(r) }
+
+func scanTargetWith(r Row, into ...any) (t targetRow, err error) {
 	var (
-		id, hash, sealed                      []byte
-		token, badge, woken, parked, parkedAt int64
+		id, hash                              []byte
+		token, event, badge, parked, parkedAt int64
 	)
-	err = r.Scan(&t.Key, &id, &hash, &t.Platform, &t.App, &t.Environment, &t.Wake, &t.AppKey, &t.State, &sealed, &token,
-		&t.Badge.Count, &badge, &t.Badge.Subscription, &woken, &t.WakeResult, &t.Displaced, &t.Pace,
-		&parked, &t.ParkedBadge, &parkedAt)
-	if err != nil {
+	columns := []any{
+		&t.Key, &id, &hash, &t.Platform, &t.App, &t.Environment, &t.Wake, &t.AppKey, &t.State, &t.sealed, &token,
+		&event, &t.Badge.Count, &badge, &t.Badge.Subscription, &t.Displaced, &t.Pace,
+		&parked, &t.ParkedBadge, &parkedAt,
+	}
+	if err = r.Scan(append(columns, into...)...); err != nil {
 		return t, err
 	}
 	copy(t.ID[:], id)
 	copy(t.CapabilityHash[:], hash)
-	t.TokenAt, t.Badge.At, t.WakeAt = at(token), at(badge), at(woken)
+	t.TokenAt, t.EventAt, t.Badge.At = at(token), at(event), at(badge)
 	t.Parked, t.ParkedSince = wakeKind(parked), at(parkedAt)
+	return t, nil
+}
+
+// opened is a target with its token.
+func (s *Store) opened(row targetRow) (t mailbox.Target, err error) {
+	t = row.Target
 	if t.State == mailbox.Live {
-		t.Token, err = s.openMailToken(t.ID, sealed)
+		t.Token, err = s.openMailToken(t.ID, row.sealed)
 	}
 	return t, err
+}
+
+func (s *Store) allOpened(rows []targetRow) ([]mailbox.Target, error) {
+	list := make([]mailbox.Target, len(rows))
+	for i := range rows {
+		var err error
+		if list[i], err = s.opened(rows[i]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // Park writes pending rows and settles others, in the order of each registration's.
@@ -302,7 +338,17 @@ func (s *Store) dues(ctx context.Context, tx Tx, rows []claimed, turns map[int64
 	for i, row := range rows {
 		keys[i] = row.key
 	}
-	targets, err := s.readTargets(ctx, tx, `r.key IN `+s.listed("$1", intKind), jsonKeys(keys))
+	found, err := tx.Query(ctx, `SELECT `+targetColumns+`, r.wake_at, r.wake_result FROM `+targetTables+` WHERE r.key IN `+s.listed("$1", intKind), jsonKeys(keys))
+	targets, err := all(found, err, func(r Row) (mailbox.Target, error) {
+		var woken int64
+		var result string
+		row, err := scanTargetWith(r, &woken, &result)
+		if err != nil {
+			return row.Target, err
+		}
+		row.WakeAt, row.WakeResult = at(woken), result
+		return s.opened(row)
+	})
 	if err != nil {
 		return nil, err
 	}

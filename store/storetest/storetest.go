@@ -70,6 +70,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"recounting", testRecount},
 		{"recounting after cleaning", testRecountAfterCleaning},
 		{"targets of wakes", testTargets},
+		{"roster of targets", testRoster},
 		{"pending wakes", testPark},
 		{"routes with pending wakes", testDueRoutes},
 		{"pending wakes of several nodes", testClaimTogether},
