@@ -258,15 +258,14 @@ func (r *roster) take(list []targetRow, begun int64) (bytes int64) {
 
 // put adds a row.
 func (r *roster) put(t *targetRow) {
-	place, known := r.byKey[t.Key]
-	if known {
+	if _, known := r.byKey[t.Key]; known {
 		return // it is up to date
 	}
 	numbers, ok := r.names.of(t.App, t.AppKey, string(t.Environment))
 	if !ok || len(r.byKey) >= rosterMost {
 		return
 	}
-	place = r.place()
+	place := r.place()
 	*r.row(place) = rosterRow{
 		key: t.Key, tokenAt: ms(t.TokenAt), eventAt: ms(t.EventAt), badgeAt: ms(t.Badge.At), parkedAt: ms(t.ParkedSince),
 		token: r.tokens.add(t.sealed), badge: -1, app: numbers[0], appKey: numbers[1], environment: numbers[2],

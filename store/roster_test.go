@@ -71,8 +71,8 @@ func TestRosterRoom(t *testing.T) {
 			r.ended()
 		}
 	}
-	if held := r.tokens.held; held > 2*arenaPart+r.tokens.wasted*2 {
-		t.Errorf("%d bytes are held, %d wasted", held, r.tokens.wasted)
+	if held, live := r.tokens.held, r.tokens.held-r.tokens.wasted; held > 3*live+2*arenaPart {
+		t.Errorf("%d bytes are held for tokens of %d", held, live)
 	}
 	if len(r.rows) > 40_000/rosterPart/2+1 {
 		t.Errorf("%d parts for %d rows", len(r.rows), len(r.byKey))
