@@ -1,105 +1,177 @@
 package listener
 
 import (
-	"bytes"
+	"context"
 	"crypto/tls"
-	"fmt"
-	"log"
+	"errors"
 	"log/slog"
+	"net"
 	"net/http"
-	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
-
-	"heliograph/web"
 )
 
-// NewServer answers mail servers with h. A TLS handshake that fails is worth a line in the log: an old mail server then
-// cannot reach us, and its own log says little.
-func NewServer(h http.Handler, l *slog.Logger) *http.Server {
-	server := web.NewServer(h, l)
-	server.ErrorLog = log.New(&handshakes{l, rate.NewLimiter(1, 20)}, "", 0)
-	return server
+// Server answers over HTTP/1.1, which is what mail servers speak, with one goroutine for each connection: it reads a request,
+// calls the handler, and writes the answer in one piece. net/http's own server has a second goroutine that reads ahead of
+// every request, and what that costs is most of what a notification costs here (docs/decisions/0006). Requests are parsed
+// by http.ReadRequest; limits are those of web.NewServer.
+type Server struct {
+	handler    http.Handler
+	log        *slog.Logger
+	handshakes handshakes
+	clock      clock
+
+	ctx      context.Context // of every request; ends with Close
+	cut      context.CancelFunc
+	stopping atomic.Bool
+	running  sync.WaitGroup // connections
+
+	mu    sync.Mutex
+	ports map[net.Listener]struct{}
+	conns map[*conn]struct{}
 }
 
-// handshakes reads what net/http writes about connections: it has no other way to say it.
-type handshakes struct {
-	log    *slog.Logger
-	spoken *rate.Limiter
+// NewServer answers with h, which must let go of its ResponseWriter and of the body when it returns, and whose answers are
+// short: see reply. A TLS handshake that fails is worth a line in the log: an old mail server then cannot reach us, and its
+// own log says little. So is a panic of h, which costs its connection.
+func NewServer(h http.Handler, l *slog.Logger) *Server {
+	ctx, cut := context.WithCancel(context.Background())
+	return &Server{
+		handler: h, log: l, handshakes: handshakes{l, rate.NewLimiter(1, 20)}, ctx: ctx, cut: cut,
+		ports: map[net.Listener]struct{}{}, conns: map[*conn]struct{}{},
+	}
 }
 
-// Prefix of net/http's line; the address and the error follow.
-const handshakeFailed = "http: TLS handshake error from "
-
-// Write implements io.Writer.
-func (h *handshakes) Write(line []byte) (int, error) {
-	text := string(bytes.TrimSpace(line))
-	rest, failed := strings.CutPrefix(text, handshakeFailed)
-	if !failed {
-		h.log.Debug(text)
-		return len(line), nil
+// Serve answers on a listener until the server is stopped, over TLS when there is a configuration for it. It closes the
+// listener. nil = it was stopped.
+func (s *Server) Serve(l net.Listener, config *tls.Config) error {
+	defer l.Close()
+	if !s.listens(l) {
+		return nil
 	}
-	from, why := cutAddress(rest)
-	if ignored(why) {
-		h.log.Debug("a connection ended before TLS", "from", from)
-	} else if h.spoken.Allow() {
-		h.log.Warn("a TLS handshake failed: the other side could not connect", "from", from, "error", why, "advice", advice(why))
+	if config != nil {
+		config = config.Clone()
+		config.NextProtos = []string{"http/1.1"}
 	}
-	return len(line), nil
+	var pause time.Duration
+	for {
+		raw, err := l.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			s.take(raw, config)
+		case s.stopping.Load():
+			return nil
+		case !passes(err):
+			return err
+		default: // out of files, as a rule
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			s.log.Warn("a connection could not be accepted: trying again", "error", err, "in", pause)
+			s.wait(pause)
+		}
+	}
 }
 
-// cutAddress parts "192.0.2.1:4711: what" and "[2001:db8::1]:4711: what".
-func cutAddress(text string) (from, why string) {
-	host := 0
-	if strings.HasPrefix(text, "[") { // what went wrong may hold brackets, too
-		host = strings.Index(text, "]") + 1
-	}
-	if end := strings.Index(text[host:], ": "); end >= 0 {
-		return text[:host+end], text[host+end+2:]
-	}
-	return "", text
+// passes reports whether an error of Accept is one that goes by.
+func passes(err error) bool {
+	var of net.Error
+	return errors.As(err, &of) && of.Temporary() //nolint:staticcheck // of Accept it says what it means
 }
 
-// ignored are those that never began: a balancer that looks whether we are there.
-func ignored(why string) bool { return why == "EOF" || strings.Contains(why, "connection reset") }
-
-// advice is what an administrator can do.
-func advice(why string) string {
-	switch {
-	case strings.Contains(why, "unsupported versions"), strings.Contains(why, "protocol version"):
-		return "the mail server speaks only an older TLS: install its updates for TLS 1.2, or allow an older version here"
-	case strings.Contains(why, "no cipher suite"):
-		return "the mail server knows none of our cipher suites: install its updates, or allow an older TLS version here"
-	case strings.Contains(why, "unknown certificate authority"), strings.Contains(why, "bad certificate"), strings.Contains(why, "certificate unknown"):
-		return "the mail server does not trust our certificate: use one of a public authority, or import ours on the mail server"
-	case strings.Contains(why, "first record does not look like a TLS handshake"):
-		return "somebody spoke plain HTTP to the TLS port"
+// wait is for a time, or for Close.
+func (s *Server) wait(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.ctx.Done():
 	}
-	return "compare the TLS versions and the certificate with what the mail server accepts"
 }
 
-// ParseTLSVersion reads the oldest version to take from mail servers: 1.0, 1.1, 1.2 or 1.3; empty = 1.2. An Exchange on a
-// Windows without strong cryptography speaks 1.0 alone.
-func ParseTLSVersion(text string) (uint16, error) {
-	switch text {
-	case "1.0":
-		return tls.VersionTLS10, nil
-	case "1.1":
-		return tls.VersionTLS11, nil
-	}
-	version, err := web.ParseTLSVersion(text)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a version of TLS to begin with: 1.0, 1.1, 1.2 or 1.3", text)
-	}
-	return version, nil
+// listens remembers a listener, to be closed by a stop. false = the server was stopped.
+func (s *Server) listens(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ports[l] = struct{}{}
+	return !s.stopping.Load()
 }
 
-// LegacySuites are those for mail servers that speak only old TLS: the sound ones first, then those with RSA key exchange,
-// which Go leaves out unless asked. None with RC4 or 3DES.
-func LegacySuites() (list []uint16) {
-	for _, s := range tls.CipherSuites() {
-		list = append(list, s.ID)
+// take serves a connection.
+func (s *Server) take(raw net.Conn, config *tls.Config) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping.Load() {
+		raw.Close() //nolint:errcheck // nothing was said on it
+		return
 	}
-	return append(list, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
-		tls.TLS_RSA_WITH_AES_128_CBC_SHA256, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA)
+	c := newConn(s, raw, config)
+	s.conns[c] = struct{}{}
+	s.running.Go(func() {
+		defer s.forget(c)
+		c.serve()
+	})
+}
+
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+// stop closes the listeners, and does to every connection what is said. Nothing is accepted afterwards.
+func (s *Server) stop(do func(*conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping.Store(true)
+	for l := range s.ports {
+		l.Close() //nolint:errcheck // it may be closed already
+	}
+	clear(s.ports)
+	for c := range s.conns {
+		do(c)
+	}
+}
+
+// Shutdown closes the connections on which nothing is asked, lets answers be finished on the others, which close behind
+// them, and returns when all have ended. When ctx ends before that, its error; Close cuts off what is left.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop((*conn).dismiss)
+	ended := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close cuts all connections off. The contexts of their requests end.
+func (s *Server) Close() error {
+	s.cut()
+	s.stop((*conn).cutOff)
+	return nil
+}
+
+// clock is the time as answers tell it, made once a second.
+type clock struct{ now atomic.Pointer[tick] }
+
+type tick struct {
+	second int64
+	text   string
+}
+
+func (c *clock) date(at time.Time) string {
+	t := c.now.Load()
+	if t == nil || t.second != at.Unix() {
+		t = &tick{at.Unix(), at.UTC().Format(http.TimeFormat)}
+		c.now.Store(t)
+	}
+	return t.text
 }

@@ -12,12 +12,12 @@ import (
 // Limits of a connection, so that clients that are slow on purpose cannot use the process up. What may take longer is
 // a stream: see Patient.
 const (
-	headerTime = 10 * time.Second // from the first byte of a request to the end of its header
-	readTime   = time.Minute      // for all of a request
-	writeTime  = time.Minute      // for all of an answer
-	idleTime   = 2 * time.Minute  // between two requests
+	HeaderTime = 10 * time.Second // from the first byte of a request to the end of its header
+	ReadTime   = time.Minute      // for all of a request
+	WriteTime  = time.Minute      // for all of an answer
+	IdleTime   = 2 * time.Minute  // between two requests
 	byteTime   = 30 * time.Second // HTTP/2: for anything to leave at all
-	maxHeader  = 64 << 10         // bytes; Go adds 4 KiB
+	MaxHeader  = 64 << 10         // bytes; Go adds 4 KiB
 	maxStreams = 100              // at once on a connection of HTTP/2
 )
 
@@ -26,11 +26,11 @@ const (
 func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       readTime,
-		WriteTimeout:      writeTime,
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    maxHeader,
+		ReadHeaderTimeout: HeaderTime,
+		ReadTimeout:       ReadTime,
+		WriteTimeout:      WriteTime,
+		IdleTimeout:       IdleTime,
+		MaxHeaderBytes:    MaxHeader,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: byteTime},
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}

@@ -79,7 +79,7 @@ func trickle(c net.Conn, text string) time.Duration {
 func TestSlowHeadersAreCutOff(t *testing.T) {
 	attack(t, func(http.ResponseWriter, *http.Request) { t.Error("there was no whole request") }, func(t *testing.T, c net.Conn) {
 		go io.Copy(io.Discard, c) //nolint:errcheck // the answer does not matter
-		if took := trickle(c, "GET / HTTP/1.1\r\nX-Slow: "+strings.Repeat("x", 500)); took > headerTime+time.Second {
+		if took := trickle(c, "GET / HTTP/1.1\r\nX-Slow: "+strings.Repeat("x", 500)); took > HeaderTime+time.Second {
 			t.Errorf("it was borne for %s", took)
 		}
 	})
@@ -93,7 +93,7 @@ func TestSlowBodiesAreCutOff(t *testing.T) {
 	}, func(t *testing.T, c net.Conn) {
 		go io.Copy(io.Discard, c) //nolint:errcheck // the answer does not matter
 		fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n")
-		if took := trickle(c, strings.Repeat("x", 500)); took > readTime+2*time.Second {
+		if took := trickle(c, strings.Repeat("x", 500)); took > ReadTime+2*time.Second {
 			t.Errorf("it was borne for %s", took)
 		}
 	})
@@ -113,7 +113,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 		fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		drip(c)
 		synctest.Wait()
-		if took := borne; took > writeTime+time.Second {
+		if took := borne; took > WriteTime+time.Second {
 			t.Errorf("it was borne for %s", took)
 		}
 	})
@@ -137,7 +137,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 		if _, err := io.Copy(io.Discard, c); err != nil {
 			t.Error(err)
 		}
-		if took := time.Since(start); took > idleTime {
+		if took := time.Since(start); took > IdleTime {
 			t.Errorf("it was kept for %s", took)
 		}
 	})
