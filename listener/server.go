@@ -78,7 +78,8 @@ func (s *Server) Serve(l net.Listener, config *tls.Config) error {
 // passes reports whether an error of Accept is one that goes by.
 func passes(err error) bool {
 	var of net.Error
-	return errors.As(err, &of) && of.Temporary() //nolint:staticcheck // of Accept it says what it means
+	//lint:ignore SA1019 of Accept it says what it means
+	return errors.As(err, &of) && of.Temporary()
 }
 
 // wait is for a time, or for Close.
