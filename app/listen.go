@@ -95,23 +95,26 @@ func (a *App) measures() http.Handler {
 
 // serve answers on a listener until Stop; in the open when tls is nil.
 func (a *App) serve(what string, listener net.Listener, tls *tls.Config, handler http.Handler) {
-	a.serveWith(what, usual{web.NewServer(a.options.Proxies.Recognise(handler), a.log)}, listener, tls)
+	a.serveWith(what, standard{web.NewServer(a.options.Proxies.Recognise(handler), a.log)}, listener, tls)
 }
 
-// server answers on listeners. Serve ends without an error when it is shut down.
-type server interface {
+// httpServer answers on listeners. Serve ends without an error when it is shut down.
+type httpServer interface {
 	Serve(l net.Listener, config *tls.Config) error
 	Shutdown(ctx context.Context) error
 	Close() error
 }
 
-// usual is net/http's.
-type usual struct{ *http.Server }
+// standard is net/http's.
+type standard struct{ *http.Server }
 
-func (s usual) Serve(l net.Listener, config *tls.Config) error { return web.Serve(s.Server, l, config) }
+// Serve implements httpServer.
+func (s standard) Serve(l net.Listener, config *tls.Config) error {
+	return web.Serve(s.Server, l, config)
+}
 
 // serveWith is serve with a server of its own kind.
-func (a *App) serveWith(what string, server server, listener net.Listener, tls *tls.Config) {
+func (a *App) serveWith(what string, server httpServer, listener net.Listener, tls *tls.Config) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

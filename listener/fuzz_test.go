@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,12 +20,22 @@ import (
 
 // tape is a connection whose client has said everything already, and listens to the end.
 type tape struct {
+	mu    sync.Mutex // net/http reads and writes at once
 	said  *bytes.Reader
 	heard bytes.Buffer
 }
 
-func (p *tape) Read(b []byte) (int, error)  { return p.said.Read(b) }
-func (p *tape) Write(b []byte) (int, error) { return p.heard.Write(b) }
+func (p *tape) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.said.Read(b)
+}
+
+func (p *tape) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.heard.Write(b)
+}
 
 func (*tape) Close() error                     { return nil }
 func (*tape) LocalAddr() net.Addr              { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
@@ -99,6 +110,7 @@ func judged(t *testing.T, said []byte, h http.Handler) (statuses []int) {
 		c := &tape{said: bytes.NewReader(said)}
 		l.ends <- c
 		time.Sleep(time.Hour) // it sleeps before it closes
+		synctest.Wait()
 		statuses = answers(t, c.heard.Bytes())
 		s.Close()
 		synctest.Wait()

@@ -115,6 +115,25 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestProtocols are what clients offer, and what is agreed upon.
+func TestProtocols(t *testing.T) {
+	address, trust, _ := secureServer(t, http.HandlerFunc(manner))
+	for _, c := range []struct {
+		offers []string
+		want   string
+	}{{nil, ""}, {[]string{"h2", "http/1.1"}, "http/1.1"}, {[]string{"http/1.0"}, "http/1.0"}, {[]string{"http/1.0", "http/1.1"}, "http/1.1"}} {
+		conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: trust, ServerName: "example.com", NextProtos: c.offers})
+		if err != nil {
+			t.Errorf("%v: %v", c.offers, err)
+			continue
+		}
+		if got := conn.ConnectionState().NegotiatedProtocol; got != c.want {
+			t.Errorf("%v: %q is spoken", c.offers, got)
+		}
+		conn.Close()
+	}
+}
+
 // TestHandshakesThatFail are told in the log, and to who speaks no TLS at all.
 func TestHandshakesThatFail(t *testing.T) {
 	address, trust, log := secureServer(t, http.HandlerFunc(manner))

@@ -54,7 +54,7 @@ func (s *Server) Serve(l net.Listener, config *tls.Config) error {
 	}
 	if config != nil {
 		config = config.Clone()
-		config.NextProtos = []string{"http/1.1"}
+		config.NextProtos = []string{"http/1.1", "http/1.0"} // RFC 7301 section 6
 	}
 	var pause time.Duration
 	for {
