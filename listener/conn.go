@@ -22,8 +22,8 @@ const lingerTime = 500 * time.Millisecond
 
 // What a connection is doing. Who moves it away from idle decides.
 const (
-	busy int32 = iota // with a request, or with TLS before the first
-	idle              // nothing of a request was read
+	busy int32 = iota // with a request, which is answered whatever happens
+	idle              // waiting for the client: for TLS, or for a request of which nothing was read
 	over              // dismissed
 )
 
@@ -97,7 +97,14 @@ func (c *conn) handshake() bool {
 		return true
 	}
 	_ = c.raw.SetDeadline(time.Now().Add(web.HeaderTime)) // what fails here fails again with the next byte
-	if err := secured.Handshake(); err != nil {
+	if !c.rest() {
+		return false
+	}
+	err := secured.Handshake()
+	if !c.rise() {
+		return false
+	}
+	if err != nil {
 		answerPlain(err)
 		c.server.handshakes.failed(c.remote, err)
 		return false
@@ -117,14 +124,23 @@ func (c *conn) wait() bool {
 	}
 	c.wire.left = headerLimit
 	c.wire.until(time.Now().Add(patience))
-	c.wire.arm() // before we are idle: whoever dismisses us moves it
-	c.state.Store(idle)
-	if c.server.stopping.Load() {
+	c.wire.arm()
+	if !c.rest() {
 		return false
 	}
 	_, err := c.reader.Peek(1)
-	return c.state.CompareAndSwap(idle, busy) && err == nil
+	return c.rise() && err == nil
 }
+
+// rest lets a stop dismiss the connection from now on, by moving the deadline, which must be set by then. false = there
+// is a stop already.
+func (c *conn) rest() bool {
+	c.state.Store(idle)
+	return !c.server.stopping.Load()
+}
+
+// rise ends that. false = it was dismissed.
+func (c *conn) rise() bool { return c.state.CompareAndSwap(idle, busy) }
 
 // skipNewlines bears with clients that write an empty line behind the body of a POST (RFC 9112 section 2.2).
 func (c *conn) skipNewlines() {

@@ -248,12 +248,17 @@ func TestSlowHandshakes(t *testing.T) {
 			t.Fatal(err)
 		}
 		go io.Copy(io.Discard, conn) //nolint:errcheck // until it ends
+		silent := l.dial()
 		synctest.Wait()
+		start = time.Now()
 		if err := s.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+		if took := time.Since(start); took > 0 || !silent.over() || log.text.Len() > 0 {
+			t.Errorf("the stop took %s; the log says %s", took, log.text.String())
 		}
 		conn.Close()
 	})
