@@ -30,6 +30,8 @@ const (
 	Server    Purpose = "server-settings"
 	Hook      Purpose = "hook-address"
 
+	Certificate Purpose = "certificate" // of our listeners, by ACME
+
 	// Of signing in. Browser only recognises.
 	SecondFactor Purpose = "second-factor"
 	IDToken      Purpose = "id-token"

@@ -61,6 +61,10 @@ var sealedColumns = []sealedColumn{
 		place: func(row sealedRow) string { return registrationPlace(row.registration()) },
 		hash:  &sealedHash{column: "token_hash", beside: []string{"platform", "app", "environment"}, of: mailTokenHash},
 	},
+	{
+		table: "acme_values", key: "key", textKey: true, column: "value", purpose: seal.Certificate,
+		place: func(row sealedRow) string { return acmePlace(row.key) },
+	},
 }
 
 // mailTokenHash is how the token of a registration is recognised.

@@ -42,14 +42,15 @@ func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, 
 	return c, nil
 }
 
-// Config serves the certificate with TLS of least (tls.VersionTLS12 …) or newer. Below TLS 1.3 it takes the suites that
-// are still sound (RFC 9325 section 4.2); a listener for older peers sets CipherSuites to nil, which is what Go allows.
+// Config serves the certificate with TLS of least (tls.VersionTLS12 …) or newer.
 func (c *Certificate) Config(least uint16) *tls.Config {
-	return &tls.Config{
-		MinVersion:     least,
-		CipherSuites:   soundSuites,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.get(), nil },
-	}
+	return Config(least, func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.get(), nil })
+}
+
+// Config serves what get gives with TLS of least or newer. Below TLS 1.3 it takes the suites that are still sound (RFC 9325
+// section 4.2); a listener for older peers sets CipherSuites to nil, which is what Go allows.
+func Config(least uint16, get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	return &tls.Config{MinVersion: least, CipherSuites: soundSuites, GetCertificate: get}
 }
 
 var soundSuites = []uint16{

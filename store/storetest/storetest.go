@@ -78,6 +78,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"contacts", testContacts},
 		{"the watchdog", testWatched},
 		{"figures of mail push", testMailFigures},
+		{"certificates by ACME", testCertificates},
+		{"values of ACME", testACMEValues},
 		{"sealing keys", testSealingKeys},
 		{"index keys", testIndexKeys},
 		{"keys of several nodes", testKeyNodes},
