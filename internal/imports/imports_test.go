@@ -46,7 +46,7 @@ var stations = []string{
 }
 
 // edges may import everything but concrete providers, simulators, app and cmd.
-var edges = []string{"store/...", "jobs", "web", "oidc", "hook", "console/...", "api/...", "register", "listener"}
+var edges = []string{"store/...", "jobs", "web", "oidc", "hook", "console/...", "api/...", "register", "listener", "certificate"}
 
 // sources decode what mail servers post; every one ends in mailbox.
 var sources = []string{"mailbox/ews"}
