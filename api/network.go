@@ -22,7 +22,7 @@ type NetworkRequirements struct {
 // Connection is one that must be let through.
 type Connection struct {
 	Direction string   `json:"direction" enum:"inbound,outbound" doc:"As this installation sees it."`
-	Purpose   string   `json:"purpose" enum:"mail,text,push,token,receipts,console,proxy,metrics,database,sign_in,registration,mailbox"`
+	Purpose   string   `json:"purpose" enum:"mail,text,push,token,receipts,console,proxy,metrics,database,sign_in,certificates,registration,mailbox"`
 	Host      string   `json:"host" example:"listener.emea.example.com"`
 	Port      int      `json:"port" example:"443"`
 	AlsoPorts []int    `json:"also_ports" doc:"Ports at which the same service answers."`

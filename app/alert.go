@@ -42,5 +42,5 @@ func (a *App) credentials() (list []intake.Credential) {
 			})
 		}
 	}
-	return list
+	return append(list, a.acmeCredentials(time.Now())...)
 }

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"heliograph/certificate"
 	"heliograph/courier"
 	"heliograph/intake"
 	"heliograph/jobs"
@@ -35,7 +36,8 @@ type App struct {
 	openID  *oidc.Client
 	keys    *keyKeeper
 	mail    mailPush
-	served  served // certificates of its listeners
+	served  served              // certificates of its listeners, of files
+	acme    *certificate.Keeper // of those by ACME; nil = there are none
 
 	addr        Addresses
 	certificate *tls.Config // of the console's listener; nil = plain HTTP
@@ -123,6 +125,9 @@ func (a *App) start(ctx context.Context) error {
 	}
 	if err := a.listen(port); err != nil {
 		return err
+	}
+	if a.acme != nil { // the authority asks back
+		a.acme.Start()
 	}
 	if err := a.firstAccount(ctx); err != nil {
 		return err

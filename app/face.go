@@ -47,7 +47,7 @@ func (a *App) consoleOptions() console.Options {
 		OpenID:    a.openID,
 		Providers: all.Providers, Passwords: access.NewPasswords(passwordsAtOnce),
 		Secure: a.secure(), Version: a.options.Version, Callback: a.callback,
-		Certificates: a.served.list, Keys: a.store,
+		Certificates: a.certificatesServed, Keys: a.store,
 		Logger: a.log.With("part", "console"), Metrics: a.metrics.web,
 	}
 	if d := a.options.Demo; d != nil {

@@ -34,10 +34,10 @@ func (a *App) bind() (net.Listener, error) {
 		port.Close() //nolint:errcheck // who listened on it closed it already
 		return nil
 	})
-	if a.certificate, err = a.options.TLS.load(a.log); err != nil {
+	if a.certificate, err = a.tls("console", a.options.TLS); err != nil {
 		return nil, err
 	}
-	a.addr.Console = originOf(port, a.certificate)
+	a.addr.Console = a.originOf(port, a.certificate, a.options.TLS)
 	return port, nil
 }
 
@@ -132,6 +132,14 @@ func (a *App) serveWith(what string, server httpServer, listener net.Listener, t
 		<-done
 		return nil
 	})
+}
+
+// originOf is the origin of a listener: by the name that its certificate by ACME is for, or as this machine reaches it.
+func (a *App) originOf(port net.Listener, config *tls.Config, t TLS) string {
+	if len(t.ACME) > 0 {
+		return originNamed(port, t.ACME)
+	}
+	return originOf(port, config)
 }
 
 // originOf is the origin under which this machine reaches a listener; over TLS when there is a configuration for it.

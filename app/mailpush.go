@@ -112,12 +112,11 @@ func (a *App) listenMailPush(ctx context.Context) error {
 		return nil
 	}
 	o := a.options.MailPush
-	port, config, err := a.open(o.ListenRegistration, DefaultRegistration, o.RegistrationTLS)
+	port, config, err := a.open("registration", o.ListenRegistration, DefaultRegistration, o.RegistrationTLS)
 	if err != nil {
 		return fmt.Errorf("listening for devices that register: %w", err)
 	}
-	a.addr.Registration = originOf(port, config)
-	a.served.add("registration", config)
+	a.addr.Registration = a.originOf(port, config, o.RegistrationTLS)
 	a.serve("the registration service", port, config, a.registrationFace())
 	janitor := a.mail.registrations.Janitor()
 	janitor.Start(ctx)
@@ -129,8 +128,8 @@ func (a *App) listenMailPush(ctx context.Context) error {
 }
 
 // open takes a port, and another one when nobody asked for the usual one and it is taken, as by a second Heliograph.
-func (a *App) open(wanted, usual string, t TLS) (net.Listener, *tls.Config, error) {
-	config, err := t.load(a.log)
+func (a *App) open(listener, wanted, usual string, t TLS) (net.Listener, *tls.Config, error) {
+	config, err := a.tls(listener, t)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -59,13 +59,12 @@ func (a *App) listenMailbox() error {
 	if least < tls.VersionTLS12 {
 		o.MailboxTLS.Least = ""
 	}
-	port, config, err := a.open(o.ListenMailbox, DefaultMailbox, o.MailboxTLS)
+	port, config, err := a.open("mailbox", o.ListenMailbox, DefaultMailbox, o.MailboxTLS)
 	if err != nil {
 		return fmt.Errorf("listening for mail servers: %w", err)
 	}
 	config = legacy(config, least)
-	a.addr.Listener = originOf(port, config)
-	a.served.add("mailbox", config)
+	a.addr.Listener = a.originOf(port, config, o.MailboxTLS)
 	a.serveWith("the mailbox listener", listener.NewServer(a.mailboxFace(), a.log.With("part", "listener")), port, config)
 	return nil
 }

@@ -74,7 +74,7 @@ var (
 	jobsAge     = prometheus.NewDesc("heliograph_queue_age_seconds", "Since when the oldest of these jobs waits.", []string{"queue"}, nil)
 	openNow     = prometheus.NewDesc("heliograph_deliveries_open", "Deliveries that are queued.", nil, nil)
 	paused      = prometheus.NewDesc("heliograph_servers_paused", "Active servers that are paused, by kind.", []string{"kind"}, nil)
-	expiry      = prometheus.NewDesc("heliograph_credential_expiry_timestamp_seconds", "When the first credential of the active servers of a kind ends, by the setting that holds it. Those that do not say when they end are absent.", []string{"kind", "credential"}, nil)
+	expiry      = prometheus.NewDesc("heliograph_credential_expiry_timestamp_seconds", "When the first credential of the active servers of a kind ends, by the setting that holds it; of kind acme, the listeners' certificates by ACME. Those that do not say when they end are absent.", []string{"kind", "credential"}, nil)
 	scrapeOK    = prometheus.NewDesc("heliograph_database_up", "Whether the figures of the database could be read.", nil, nil)
 )
 
@@ -122,7 +122,24 @@ func (b *backlog) collect(ctx context.Context, ch chan<- prometheus.Metric) erro
 	for credential, at := range firstExpiries(servers, time.Now()) {
 		gauge(expiry, float64(at.Unix()), credential.kind, credential.field)
 	}
+	kept, err := b.store.Certificates(ctx)
+	if err != nil {
+		return err
+	}
+	if at := firstEnd(kept); !at.IsZero() {
+		gauge(expiry, float64(at.Unix()), "acme", "certificate")
+	}
 	return nil
+}
+
+// firstEnd is when the first of the certificates by ACME ends; zero = there is none.
+func firstEnd(kept []store.Certificate) (first time.Time) {
+	for _, c := range kept {
+		if !c.Ends.IsZero() && (first.IsZero() || c.Ends.Before(first)) {
+			first = c.Ends
+		}
+	}
+	return first
 }
 
 // credential is a setting that holds something that ends.

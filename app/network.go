@@ -17,6 +17,8 @@ func (a *App) own(ctx context.Context) intake.Own {
 	if p, err := a.store.IdentityProvider(ctx); err == nil && p.Active { // there need not be one
 		o.Called = append(o.Called, a.openID.Peers(p)...)
 	}
+	called, open := a.acmePeers()
+	o.Called, o.Open = append(o.Called, called...), append(o.Open, open...)
 	return o
 }
 
@@ -44,6 +46,9 @@ func (a *App) started() intake.Own {
 // wanted what was asked for.
 func (a *App) listener(why channel.Purpose, origin, wanted string) []channel.Peer {
 	peers := channel.PeersAt(why, origin)
+	if len(peers) == 0 || net.ParseIP(peers[0].Host) == nil { // it has a name already, that of its certificate
+		return peers
+	}
 	host, _, err := net.SplitHostPort(wanted)
 	if err != nil {
 		return peers

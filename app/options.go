@@ -24,6 +24,7 @@ type Options struct {
 	PublicURL      string      // origin under which people reach the console; "" = where it listens
 	TLS            TLS         // of the console's listener
 	MailPush       MailPush    // its listeners
+	ACME           ACME        // who gives the certificates that the listeners do not have in files
 	APIRate        float64     // requests a second of one API token; 0 = api.DefaultRate, negative = any number
 	Proxies        web.Proxies // whose word about who asks counts, on every listener
 
@@ -36,8 +37,9 @@ type Options struct {
 
 // TLS says what a listener speaks. The zero value is plain HTTP.
 type TLS struct {
-	CertFile, KeyFile string // PEM; read again when they change
-	Least             string // oldest version: 1.2 or 1.3; "" = 1.2
+	CertFile, KeyFile string   // PEM; read again when they change
+	ACME              []string // names to get certificates for, as certificate.ParseNames reads them, instead of files
+	Least             string   // oldest version: 1.2 or 1.3; "" = 1.2
 }
 
 // load is the configuration to serve with; nil = plain HTTP.

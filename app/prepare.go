@@ -87,6 +87,9 @@ func (a *App) wire() error {
 		return err
 	}
 	a.wireMailPush()
+	if err := a.wireACME(); err != nil {
+		return err
+	}
 	a.openID = oidc.New(a.origin, nil)
 	a.onStop("the OpenID provider's connections", func(context.Context) error {
 		a.openID.Close()

@@ -12,12 +12,13 @@ import (
 	"heliograph/web"
 )
 
-// listenRedirect opens the listener that leads from http to https, when there is to be one.
+// listenRedirect opens the listener that leads from http to https, when there is to be one. An authority's challenges are
+// answered there too.
 func (a *App) listenRedirect() error {
-	if a.options.ListenRedirect == "" || !a.options.has(Console) {
+	if a.options.ListenRedirect == "" || !a.options.has(Console) && a.acme == nil {
 		return nil
 	}
-	if !a.secure() {
+	if a.options.has(Console) && !a.secure() {
 		return fmt.Errorf("a listener that leads to https needs a console that is reached by https")
 	}
 	port, err := net.Listen("tcp", a.options.ListenRedirect)
@@ -27,8 +28,14 @@ func (a *App) listenRedirect() error {
 	a.addr.Redirect = originOf(port, nil)
 	routes := web.NewRoutes(nil, nil)
 	a.health(routes)
-	routes.Handle("/", access.Open, web.SecurityHeaders(leadTo(a.origin())))
-	a.serve("the way to https", port, nil, routes)
+	if a.secure() { // a node without a console may not know where it is
+		routes.Handle("/", access.Open, web.SecurityHeaders(leadTo(a.origin())))
+	}
+	var face http.Handler = routes
+	if a.acme != nil {
+		face = a.acme.HTTP(routes)
+	}
+	a.serve("the way to https", port, nil, face)
 	return nil
 }
 

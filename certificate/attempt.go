@@ -128,7 +128,10 @@ func (k *Keeper) early(i item) error {
 
 // hold waits until this node alone asks for the name.
 func (k *Keeper) hold(ctx context.Context, i item) error {
-	if err := k.store.WantCertificates(ctx, k.o.Directory, []string{i.name}); err != nil { // a handshake may come before the first look
+	k.mu.Lock()
+	listeners := k.names[i.name]
+	k.mu.Unlock()
+	if err := k.store.WantCertificates(ctx, k.o.Directory, map[string][]string{i.name: listeners}); err != nil { // a handshake may come before the first look
 		return k.unread(i, err)
 	}
 	for {

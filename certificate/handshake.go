@@ -54,7 +54,8 @@ func plainName(name string) string {
 func (k *Keeper) serves(name string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return slices.Contains(k.names, plainName(name))
+	_, is := k.names[plainName(name)]
+	return is
 }
 
 // known refuses names that are not the Keeper's; it is autocert's host policy. A port is no part of the name.

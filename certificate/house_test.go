@@ -96,7 +96,7 @@ func (h *house) node(name string, port int, change func(*Options), names ...stri
 // serve answers "alive" to everybody.
 func (h *house) serve(k *Keeper, port int, names ...string) (address string) {
 	h.Helper()
-	l, config := h.listen(port), k.Config(tls.VersionTLS12, names)
+	l, config := h.listen(port), k.Config(tls.VersionTLS12, "console", names)
 	server := web.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "alive") }), slog.New(slog.DiscardHandler))
 	done := make(chan error, 1)
 	go func() { done <- web.Serve(server, l, config) }()

@@ -38,7 +38,7 @@ type Store interface {
 	PutACMEValue(ctx context.Context, key string, value []byte) error
 	DeleteACMEValue(ctx context.Context, key string) error
 
-	WantCertificates(ctx context.Context, directory string, names []string) error
+	WantCertificates(ctx context.Context, directory string, listeners map[string][]string) error
 	// TakeCertificate lets one node alone ask for a name until LeaveCertificate, or for as long as limit.
 	TakeCertificate(ctx context.Context, name, node string, limit time.Duration) (bool, error)
 	LeaveCertificate(ctx context.Context, name, node string) error
@@ -92,7 +92,7 @@ type Keeper struct {
 	life    context.Context // ends with Stop
 
 	mu       sync.Mutex
-	names    []string // sorted
+	names    map[string][]string // with the listeners that serve them
 	have     map[item]*tls.Certificate
 	attempts map[item]*attempt      // under way
 	turns    map[string]*sync.Mutex // by name: its answers to challenges would be mixed up
@@ -129,7 +129,7 @@ func New(s Store, o Options) *Keeper {
 			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute,
 			TLSClientConfig: &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12},
 		},
-		have: map[item]*tls.Certificate{}, attempts: map[item]*attempt{}, turns: map[string]*sync.Mutex{}, waits: map[item]wait{},
+		names: map[string][]string{}, have: map[item]*tls.Certificate{}, attempts: map[item]*attempt{}, turns: map[string]*sync.Mutex{}, waits: map[item]wait{},
 	}
 	k.answerer = &autocert.Manager{Prompt: k.agrees, Cache: answers{k.cache}, HostPolicy: k.known}
 	k.life, k.stop = context.WithCancel(context.Background())
@@ -139,14 +139,12 @@ func New(s Store, o Options) *Keeper {
 // agrees says what somebody said about the authority's terms.
 func (k *Keeper) agrees(string) bool { return k.o.Terms }
 
-// Config serves certificates for names, in lower case and ASCII, and for no other; who names none gets the one for the
+// Config is for a listener that serves certificates for names, in lower case and ASCII, and for no other; who names none gets the one for the
 // first. It speaks TLS of least or newer, and answers the authority's challenges for all names of the Keeper.
-func (k *Keeper) Config(least uint16, names []string) *tls.Config {
+func (k *Keeper) Config(least uint16, listener string, names []string) *tls.Config {
 	k.mu.Lock()
-	k.names = append(k.names, names...)
-	slices.Sort(k.names)
-	k.names = slices.Compact(k.names)
 	for _, name := range names {
+		k.names[name] = append(k.names[name], listener)
 		k.turns[name] = &sync.Mutex{}
 	}
 	k.mu.Unlock()
@@ -218,7 +216,7 @@ func (k *Keeper) want(ctx context.Context) error {
 		return nil
 	}
 	k.mu.Lock()
-	names := slices.Clone(k.names)
+	names := maps.Clone(k.names)
 	k.mu.Unlock()
 	if err := k.store.WantCertificates(ctx, k.o.Directory, names); err != nil {
 		return err
@@ -231,7 +229,7 @@ func (k *Keeper) want(ctx context.Context) error {
 func (k *Keeper) items() (list []item) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, name := range k.names {
+	for _, name := range slices.Sorted(maps.Keys(k.names)) {
 		list = append(list, item{name: name})
 	}
 	for i := range maps.Keys(k.have) {

@@ -247,7 +247,7 @@ func TestPlainHTTP(t *testing.T) {
 	port := pebbletest.FreePort(t)
 	h := newHouse(t, pebbletest.Config{TLSPort: pebbletest.FreePort(t), HTTPPort: port})
 	answering := h.keeper("answering", nil)
-	answering.Config(tls.VersionTLS12, []string{"a.example.com"})
+	answering.Config(tls.VersionTLS12, "console", []string{"a.example.com"})
 	l := h.listen(port)
 	server := &http.Server{Handler: answering.HTTP(http.NotFoundHandler())} //nolint:gosec // of a test
 	go server.Serve(l)                                                      //nolint:errcheck // it is closed
@@ -329,7 +329,7 @@ func TestStop(t *testing.T) {
 	defer hanging.Close()
 	h := newHouse(t, pebbletest.Config{})
 	k := h.keeper("one", func(o *Options) { o.Directory = hanging.URL })
-	k.Config(tls.VersionTLS12, []string{"a.example.com"})
+	k.Config(tls.VersionTLS12, "console", []string{"a.example.com"})
 	k.Start()
 	<-reached
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -38,12 +38,13 @@ const (
 	ForDatabase Purpose = "database"
 	ForSignIn   Purpose = "sign_in" // asking the OpenID provider who somebody is
 
+	ForCertificates Purpose = "certificates" // getting certificates by ACME, and the authority's look whether we are who we say
 	ForRegistration Purpose = "registration" // mail apps that want to be woken
 	ForMailbox      Purpose = "mailbox"      // mail servers that say that a mailbox changed
 )
 
 // Purposes lists them all.
-var Purposes = []Purpose{ForMail, ForText, ForPush, ForToken, ForReceipts, ForConsole, ForProxy, ForMetrics, ForDatabase, ForSignIn, ForRegistration, ForMailbox}
+var Purposes = []Purpose{ForMail, ForText, ForPush, ForToken, ForReceipts, ForConsole, ForProxy, ForMetrics, ForDatabase, ForSignIn, ForCertificates, ForRegistration, ForMailbox}
 
 // Peers are who answers at an endpoint, for one purpose.
 func (e Endpoint) Peers(why Purpose, protocol string, also ...int) []Peer {

@@ -66,7 +66,7 @@ func families() map[string][]string {
 		"carrier.help":    {"carrier", "domain", "country", "prefix", "ends_on"},
 
 		"network.purpose": spelled(channel.Purposes), "network.trouble": spelled(intake.LookupTroubles),
-		"network.from": spelled([]channel.Purpose{channel.ForReceipts, channel.ForConsole, channel.ForProxy, channel.ForMetrics, channel.ForRegistration, channel.ForMailbox}),
+		"network.from": spelled([]channel.Purpose{channel.ForReceipts, channel.ForConsole, channel.ForProxy, channel.ForMetrics, channel.ForCertificates, channel.ForRegistration, channel.ForMailbox}),
 
 		"error": {"400.title", "400.lead", "500.title", "500.lead"},
 	}

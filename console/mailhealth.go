@@ -410,7 +410,11 @@ type credential struct {
 type Certificate struct {
 	Listener string    // console, registration, mailbox
 	Name     string    // that it is for
-	Ends     time.Time // NotAfter
+	Ends     time.Time // NotAfter; zero = there is none yet
+
+	Automatic    bool      // it comes by ACME, and is renewed by itself
+	FailingSince time.Time // since when it does not come; zero = it does
+	Reason       string    // why, in the authority's words
 }
 
 // mailListeners are those that mail push has.

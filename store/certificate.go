@@ -2,7 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"heliograph/seal"
@@ -12,6 +16,7 @@ import (
 type Certificate struct {
 	Name         string
 	Directory    string    // URL of the authority's directory
+	Listeners    []string  // that serve it: console, registration, mailbox
 	WantedAt     time.Time // when a node last said that it serves the name
 	Ends         time.Time // of the certificate that is kept; zero = there is none
 	FailingSince time.Time // first attempt that failed after the last that did not; zero = the last one did not fail
@@ -25,7 +30,7 @@ const certificateWanted = 24 * time.Hour
 func (s *Store) Certificates(ctx context.Context) (list []Certificate, err error) {
 	err = s.Read(ctx, func(tx Tx) error {
 		rows, err := tx.Query(ctx, `
-			SELECT name, directory, wanted_at, ends_at, failing_since, reason FROM certificates WHERE wanted_at > $1 ORDER BY name`,
+			SELECT name, directory, listeners, wanted_at, ends_at, failing_since, reason FROM certificates WHERE wanted_at > $1 ORDER BY name`,
 			ms(s.now().Add(-certificateWanted)))
 		list, err = all(rows, err, scanCertificate)
 		return err
@@ -38,29 +43,41 @@ func (s *Store) Certificates(ctx context.Context) (list []Certificate, err error
 
 func scanCertificate(r Row) (c Certificate, err error) {
 	var wanted, ends, since int64
-	err = r.Scan(&c.Name, &c.Directory, &wanted, &ends, &since, &c.Reason)
-	c.WantedAt, c.Ends, c.FailingSince = at(wanted), at(ends), at(since)
+	var listeners string
+	err = r.Scan(&c.Name, &c.Directory, &listeners, &wanted, &ends, &since, &c.Reason)
+	c.Listeners, c.WantedAt, c.Ends, c.FailingSince = strings.Fields(listeners), at(wanted), at(ends), at(since)
 	return c, err
 }
 
-// WantCertificates notes that this node serves these names with certificates of an authority. A name that moves to another
-// authority begins anew.
-func (s *Store) WantCertificates(ctx context.Context, directory string, names []string) error {
+// WantCertificates notes that this node serves these names, by these listeners, with certificates of an authority. A name
+// that moves to another authority begins anew.
+func (s *Store) WantCertificates(ctx context.Context, directory string, listeners map[string][]string) error {
 	return s.Write(ctx, func(tx Tx) error {
-		for _, name := range names {
-			_, err := tx.Exec(ctx, `
-				INSERT INTO certificates (name, directory, wanted_at) VALUES ($1, $2, $3)
-				ON CONFLICT (name) DO UPDATE SET directory = excluded.directory, wanted_at = excluded.wanted_at,
-					ends_at = CASE WHEN certificates.directory = excluded.directory THEN certificates.ends_at ELSE 0 END,
-					failing_since = CASE WHEN certificates.directory = excluded.directory THEN certificates.failing_since ELSE 0 END,
-					reason = CASE WHEN certificates.directory = excluded.directory THEN certificates.reason ELSE '' END`,
-				name, directory, ms(s.now()))
-			if err != nil {
+		for _, name := range slices.Sorted(maps.Keys(listeners)) { // in one order, so that nodes do not lock each other out
+			if err := s.wantCertificate(ctx, tx, directory, name, listeners[name]); err != nil {
 				return fmt.Errorf("noting that %s is served: %w", name, err)
 			}
 		}
 		return nil
 	})
+}
+
+func (s *Store) wantCertificate(ctx context.Context, tx Tx, directory, name string, listeners []string) error {
+	var others string // another node may serve it by other listeners
+	err := tx.QueryRow(ctx, `SELECT listeners FROM certificates WHERE name = $1`+s.lockRows(), name).Scan(&others)
+	if err != nil && !errors.Is(err, ErrNoRows) {
+		return err
+	}
+	all := slices.Concat(strings.Fields(others), listeners)
+	slices.Sort(all)
+	_, err = tx.Exec(ctx, `
+		INSERT INTO certificates (name, directory, listeners, wanted_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (name) DO UPDATE SET directory = excluded.directory, listeners = excluded.listeners, wanted_at = excluded.wanted_at,
+			ends_at = CASE WHEN certificates.directory = excluded.directory THEN certificates.ends_at ELSE 0 END,
+			failing_since = CASE WHEN certificates.directory = excluded.directory THEN certificates.failing_since ELSE 0 END,
+			reason = CASE WHEN certificates.directory = excluded.directory THEN certificates.reason ELSE '' END`,
+		name, directory, strings.Join(slices.Compact(all), " "), ms(s.now()))
+	return err
 }
 
 // TakeCertificate lets a node alone speak with the authority about a name for a while: false when another one does.

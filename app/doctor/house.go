@@ -38,6 +38,7 @@ func Examine(ctx context.Context, h House) Report {
 	b.fine("schema", "is the one of this version")
 	database(ctx, b, s)
 	keys(ctx, b, s)
+	certificates(ctx, b, s, time.Now())
 	servers(ctx, b, s)
 	places := h.places(ctx, s)
 	proxies(b, places)

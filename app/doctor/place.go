@@ -57,22 +57,22 @@ func reach(ctx context.Context, b *book, p Place) {
 		return
 	}
 	if u.Scheme == "http" {
-		b.warn(p.Name+" TLS", "is not used: what goes there can be read on its way", "Give the listener a certificate (serve "+certificateFlag(p.Name)+"), or put a proxy with TLS before it.")
+		b.warn(p.Name+" TLS", "is not used: what goes there can be read on its way", "Give the listener a certificate (serve "+certificateFlag(p.Name)+"-cert, or "+certificateFlag(p.Name)+"-acme), or put a proxy with TLS before it.")
 	} else if !secure(ctx, b, p, u.Hostname(), address) {
 		return
 	}
 	answers(ctx, b, p)
 }
 
-// certificateFlag gives what listens there its certificate.
+// certificateFlag is the beginning of the flags that give what listens there its certificate.
 func certificateFlag(place string) string {
 	switch place {
 	case "listener":
-		return "--mailbox-tls-cert"
+		return "--mailbox-tls"
 	case "registration":
-		return "--registration-tls-cert"
+		return "--registration-tls"
 	}
-	return "--tls-cert"
+	return "--tls"
 }
 
 func portOf(u *url.URL) string {
@@ -127,7 +127,7 @@ func secure(ctx context.Context, b *book, p Place, host, address string) bool {
 	leaf := state.PeerCertificates[0]
 	left := time.Until(leaf.NotAfter)
 	if left < certificateSoon {
-		b.warn(p.Name+" certificate", fmt.Sprintf("ends on %s, in %d days", leaf.NotAfter.Format(time.DateOnly), int(left.Hours()/24)), "Renew it; files that serve reads are taken up without a restart.")
+		b.warn(p.Name+" certificate", fmt.Sprintf("ends on %s, in %d days", leaf.NotAfter.Format(time.DateOnly), int(left.Hours()/24)), "Renew it; files that serve reads are taken up without a restart, and what comes by ACME is renewed by itself.")
 	} else {
 		b.fine(p.Name+" certificate", "for %s by %s until %s", host, issuer(leaf), leaf.NotAfter.Format(time.DateOnly))
 	}

@@ -9,15 +9,17 @@ import (
 
 // mailPush says where devices and mail servers reach mail push.
 type mailPush struct {
-	ListenRegistration  string `help:"Where devices register that want to be woken. Default: 127.0.0.1:8081, or any free port of loopback when that is taken." placeholder:"ADDR"`
-	PublicRegistration  string `help:"Address under which devices reach it, such as https://register.example.com. The console's settings may name another." name:"public-registration-url" placeholder:"URL"`
-	RegistrationTLSCert string `help:"Certificate chain in PEM for it; read again when it changes." name:"registration-tls-cert" type:"path" placeholder:"PATH"`
-	RegistrationTLSKey  string `help:"Its key in PEM." name:"registration-tls-key" type:"path" placeholder:"PATH"`
-	ListenMailbox       string `help:"Where mail servers post that a mailbox changed. Default: 127.0.0.1:8082, likewise." placeholder:"ADDR"`
-	PublicMailbox       string `help:"Address under which mail servers reach it, such as https://listener.example.com, likewise." name:"public-mailbox-url" placeholder:"URL"`
-	MailboxTLSCert      string `help:"Certificate chain in PEM for it; read again when it changes." name:"mailbox-tls-cert" type:"path" placeholder:"PATH"`
-	MailboxTLSKey       string `help:"Its key in PEM." name:"mailbox-tls-key" type:"path" placeholder:"PATH"`
-	MailboxTLSMin       string `help:"Oldest TLS version to take from mail servers: 1.0, 1.1, 1.2 or 1.3. An old Exchange without strong cryptography needs 1.0. Default: 1.2." name:"mailbox-tls-min" default:"1.2" placeholder:"VERSION"`
+	ListenRegistration  string   `help:"Where devices register that want to be woken. Default: 127.0.0.1:8081, or any free port of loopback when that is taken." placeholder:"ADDR"`
+	PublicRegistration  string   `help:"Address under which devices reach it, such as https://register.example.com. The console's settings may name another." name:"public-registration-url" placeholder:"URL"`
+	RegistrationTLSCert string   `help:"Certificate chain in PEM for it; read again when it changes." name:"registration-tls-cert" type:"path" placeholder:"PATH"`
+	RegistrationTLSKey  string   `help:"Its key in PEM." name:"registration-tls-key" type:"path" placeholder:"PATH"`
+	RegistrationTLSACME []string `help:"Host names whose certificates for it come by ACME instead." name:"registration-tls-acme" placeholder:"NAME"`
+	ListenMailbox       string   `help:"Where mail servers post that a mailbox changed. Default: 127.0.0.1:8082, likewise." placeholder:"ADDR"`
+	PublicMailbox       string   `help:"Address under which mail servers reach it, such as https://listener.example.com, likewise." name:"public-mailbox-url" placeholder:"URL"`
+	MailboxTLSCert      string   `help:"Certificate chain in PEM for it; read again when it changes." name:"mailbox-tls-cert" type:"path" placeholder:"PATH"`
+	MailboxTLSKey       string   `help:"Its key in PEM." name:"mailbox-tls-key" type:"path" placeholder:"PATH"`
+	MailboxTLSACME      []string `help:"Host names whose certificates for it come by ACME instead." name:"mailbox-tls-acme" placeholder:"NAME"`
+	MailboxTLSMin       string   `help:"Oldest TLS version to take from mail servers: 1.0, 1.1, 1.2 or 1.3. An old Exchange without strong cryptography needs 1.0. Default: 1.2." name:"mailbox-tls-min" default:"1.2" placeholder:"VERSION"`
 }
 
 func (m mailPush) check() error {
@@ -45,8 +47,8 @@ func (m mailPush) check() error {
 func (m mailPush) listeners() app.MailPush {
 	return app.MailPush{
 		ListenRegistration: m.ListenRegistration, RegistrationURL: strings.TrimSuffix(m.PublicRegistration, "/"),
-		RegistrationTLS: app.TLS{CertFile: m.RegistrationTLSCert, KeyFile: m.RegistrationTLSKey},
+		RegistrationTLS: app.TLS{CertFile: m.RegistrationTLSCert, KeyFile: m.RegistrationTLSKey, ACME: m.RegistrationTLSACME},
 		ListenMailbox:   m.ListenMailbox, MailboxURL: strings.TrimSuffix(m.PublicMailbox, "/"),
-		MailboxTLS: app.TLS{CertFile: m.MailboxTLSCert, KeyFile: m.MailboxTLSKey, Least: m.MailboxTLSMin},
+		MailboxTLS: app.TLS{CertFile: m.MailboxTLSCert, KeyFile: m.MailboxTLSKey, ACME: m.MailboxTLSACME, Least: m.MailboxTLSMin},
 	}
 }

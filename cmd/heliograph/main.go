@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"heliograph/app"
 )
 
 // Exit codes: what scripts may rely on.
@@ -96,6 +98,7 @@ func newParser(c *cli, more ...kong.Option) (*kong.Kong, error) {
 		kong.Name("heliograph"),
 		kong.Description(description),
 		kong.DefaultEnvars("HELIOGRAPH"),
+		kong.Vars{"acme_directory": app.DefaultDirectory},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 	}, more...)...)
 }

@@ -20,18 +20,20 @@ import (
 type serveCmd struct {
 	place `embed:"" group:"Where everything is kept"`
 
-	Listen        string   `help:"Where console and API listen. :8080 is every interface of the machine; give it --tls-cert, or put a proxy with TLS before it." default:"127.0.0.1:8080" group:"Listeners"`
+	Listen        string   `help:"Where console and API listen. :8080 is every interface of the machine; give it --tls-cert or --tls-acme, or put a proxy with TLS before it." default:"127.0.0.1:8080" group:"Listeners"`
 	ListenMetrics string   `help:"Where /metrics listens. Default: 127.0.0.1:9464, or any free port of loopback when that is taken." placeholder:"ADDR" group:"Listeners"`
 	PublicURL     string   `help:"Address under which people reach the console, such as https://notify.example.com; https makes the sign-in cookie secure." name:"public-url" placeholder:"URL" group:"Listeners"`
 	TLSCert       string   `help:"Certificate chain in PEM for the console's listener, which then speaks https; read again when it changes." name:"tls-cert" type:"path" placeholder:"PATH" group:"Listeners"`
 	TLSKey        string   `help:"Its key in PEM." name:"tls-key" type:"path" placeholder:"PATH" group:"Listeners"`
 	TLSMin        string   `help:"Oldest version of TLS that is spoken: 1.2 or 1.3. Default: 1.2." name:"tls-min" default:"1.2" placeholder:"VERSION" group:"Listeners"`
-	ListenHTTP    string   `help:"Where http is led to https, such as :80; needs --tls-cert. Default: nowhere." name:"listen-http" placeholder:"ADDR" group:"Listeners"`
+	TLSACME       []string `help:"Host names of the console's listener, whose certificates come from an authority by ACME instead of files." name:"tls-acme" placeholder:"NAME" group:"Listeners"`
+	ListenHTTP    string   `help:"Where http is led to https, such as :80, and an authority's challenges are answered (http-01); needs --tls-cert or --tls-acme. Default: nowhere." name:"listen-http" placeholder:"ADDR" group:"Listeners"`
 	TrustedProxy  []string `help:"Networks of proxies whose word counts about who asks and whether by https, such as 10.0.0.0/8. Default: nobody's." name:"trusted-proxies" placeholder:"CIDR" group:"Listeners"`
 	ProxyHeader   string   `help:"Header in which they say it: X-Forwarded-For (with X-Forwarded-Proto) or Forwarded. The proxies must write it anew or append to it. Default: X-Forwarded-For." name:"proxy-header" default:"X-Forwarded-For" placeholder:"NAME" group:"Listeners"`
 	APIRate       float64  `help:"Requests a second of one API token, over which it is told to wait; -1 = any number. Default: 500." name:"api-rate" default:"500" placeholder:"N" group:"Process"`
 	Roles         []string `help:"What this process does: console (pages and API), worker (sends), registration (devices that want to be woken), listener (what mail servers post). Default: all of it." placeholder:"ROLE" group:"Process"`
 	mailPush      `embed:"" group:"Mail push"`
+	authority     `embed:"" prefix:"acme-" group:"Certificates by ACME"`
 	ReadyFile     string        `help:"JSON file that tells scripts where everything listens: written when it does, removed on a clean stop." type:"path" placeholder:"PATH" group:"Process"`
 	Drain         time.Duration `help:"How long a stop waits for what is on the wire." default:"30s" group:"Process"`
 }
@@ -45,6 +47,7 @@ Examples:
     heliograph serve
     heliograph serve --data /var/lib/heliograph --listen :8080 --public-url https://notify.example.com --trusted-proxies 10.0.0.5
     heliograph serve --listen :443 --listen-http :80 --tls-cert fullchain.pem --tls-key key.pem --public-url https://notify.example.com
+    heliograph serve --listen :443 --listen-http :80 --tls-acme notify.example.com --acme-accept-terms
     HELIOGRAPH_DATABASE=postgres://heliograph@db/heliograph heliograph serve --roles worker --key-file /etc/heliograph.key
 
 /livez and /readyz answer on every listener.`
@@ -66,8 +69,8 @@ func (c *serveCmd) Run(ctx context.Context, term terminal, log *slog.Logger) err
 	app.TuneMemory()
 	a, err := app.New(ctx, app.Options{
 		Database: c.options(), Roles: roles, Listen: c.Listen, ListenRedirect: c.ListenHTTP, ListenMetrics: c.ListenMetrics, PublicURL: c.PublicURL,
-		TLS: app.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Least: c.TLSMin}, Proxies: proxies, APIRate: c.APIRate,
-		MailPush: c.listeners(), ReadyFile: c.ReadyFile, Drain: c.Drain, Logger: log, Version: version(),
+		TLS:  app.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, ACME: c.TLSACME, Least: c.TLSMin},
+		ACME: c.authority.acme(), Proxies: proxies, APIRate: c.APIRate, MailPush: c.listeners(), ReadyFile: c.ReadyFile, Drain: c.Drain, Logger: log, Version: version(),
 	})
 	if err != nil {
 		return err
@@ -94,14 +97,20 @@ func (c *serveCmd) check() error {
 	if err := c.mailPush.check(); err != nil {
 		return err
 	}
+	if err := c.checkNames(); err != nil {
+		return err
+	}
+	if err := c.authority.checkFor(slices.Concat(c.TLSACME, c.RegistrationTLSACME, c.MailboxTLSACME)); err != nil {
+		return err
+	}
 	if _, err := web.ParseTLSVersion(c.TLSMin); err != nil {
 		return misused("--tls-min: %v", err)
 	}
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return misused("--tls-cert and --tls-key belong together")
-	case c.ListenHTTP != "" && c.TLSCert == "" && !strings.HasPrefix(c.PublicURL, "https://"):
-		return misused("--listen-http leads to https: give --tls-cert and --tls-key, or an https --public-url")
+	case c.ListenHTTP != "" && c.TLSCert == "" && !c.anyACME() && !strings.HasPrefix(c.PublicURL, "https://"):
+		return misused("--listen-http leads to https: give --tls-cert and --tls-key, --tls-acme, or an https --public-url")
 	case !(c.APIRate > 0) && c.APIRate != anyRate: // also NaN
 		return misused("--api-rate must be above 0, or %d for any number", anyRate)
 	case c.Drain <= 0:

@@ -32,6 +32,7 @@ var network = map[string]string{
 	"network.purpose.metrics":      "Metrics",
 	"network.purpose.database":     "Database",
 	"network.purpose.sign_in":      "Sign-in at the OpenID provider",
+	"network.purpose.certificates": "Certificates by ACME",
 	"network.purpose.registration": "Registration of mail apps",
 	"network.purpose.mailbox":      "Notice from mail servers",
 
@@ -39,6 +40,7 @@ var network = map[string]string{
 	"network.from.console":      "Administrators and scripts",
 	"network.from.proxy":        "Your reverse proxy",
 	"network.from.metrics":      "Prometheus",
+	"network.from.certificates": "The certificate authority",
 	"network.from.registration": "Mail apps on devices",
 	"network.from.mailbox":      "Exchange servers",
 

@@ -11,6 +11,7 @@ CREATE TABLE acme_values (
 CREATE TABLE certificates (
     name          BINTEXT PRIMARY KEY,
     directory     BINTEXT NOT NULL,            -- URL of the authority's directory
+    listeners     BINTEXT NOT NULL,            -- that serve it, separated by spaces
     wanted_at     BIGINT NOT NULL,             -- when a node last said that it serves it
     ends_at       BIGINT NOT NULL DEFAULT 0,   -- of the certificate that is kept; 0 = there is none
     failing_since BIGINT NOT NULL DEFAULT 0,   -- first attempt that failed after the last that did not

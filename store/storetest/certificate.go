@@ -33,21 +33,24 @@ func testCertificates(t *testing.T, open func(t *testing.T) *store.Store) {
 			t.Errorf("%s:\n%s", when, diff)
 		}
 	}
-	a, b := store.Certificate{Name: "a.example.com", Directory: directory, WantedAt: Now}, store.Certificate{Name: "b.example.com", Directory: directory, WantedAt: Now}
+	a := store.Certificate{Name: "a.example.com", Directory: directory, Listeners: []string{"console"}, WantedAt: Now}
+	b := store.Certificate{Name: "b.example.com", Directory: directory, Listeners: []string{"mailbox", "registration"}, WantedAt: Now}
+	named := map[string][]string{a.Name: a.Listeners, b.Name: b.Listeners}
 	is("before anything")
-	do("wanting", s.WantCertificates(ctx, directory, []string{b.Name, a.Name}))
+	do("wanting", s.WantCertificates(ctx, directory, named))
 	is("wanted", a, b)
 	do("failing", s.CertificateFailed(ctx, a.Name, "first"))
 	do("failing", s.CertificateFailed(ctx, a.Name, "dns: no such name"))
 	do("keeping", s.CertificateKept(ctx, b.Name, ends))
 	a.FailingSince, a.Reason, b.Ends = Now, "dns: no such name", ends
 	is("one failed, one is kept", a, b)
-	do("wanting again", s.WantCertificates(ctx, directory, []string{a.Name, b.Name}))
-	is("wanted again", a, b)
+	do("wanting again", s.WantCertificates(ctx, directory, map[string][]string{a.Name: {"registration"}, b.Name: {"mailbox"}}))
+	a.Listeners = []string{"console", "registration"}
+	is("wanted again, by another listener too", a, b)
 	do("keeping", s.CertificateKept(ctx, a.Name, ends))
 	a.FailingSince, a.Reason, a.Ends = time.Time{}, "", ends
 	is("both are kept", a, b)
-	do("wanting elsewhere", s.WantCertificates(ctx, "https://other.example.com", []string{a.Name}))
+	do("wanting elsewhere", s.WantCertificates(ctx, "https://other.example.com", map[string][]string{a.Name: nil}))
 	a.Directory, a.Ends = "https://other.example.com", time.Time{}
 	is("of another authority", a, b)
 

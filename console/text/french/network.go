@@ -32,6 +32,7 @@ var network = map[string]string{
 	"network.purpose.metrics":      "Métriques",
 	"network.purpose.database":     "Base de données",
 	"network.purpose.sign_in":      "Connexion auprès du fournisseur OpenID",
+	"network.purpose.certificates": "Certificats par ACME",
 	"network.purpose.registration": "Inscription des applications de messagerie",
 	"network.purpose.mailbox":      "Avis des serveurs de messagerie",
 
@@ -39,6 +40,7 @@ var network = map[string]string{
 	"network.from.console":      "Administrateurs et scripts",
 	"network.from.proxy":        "Votre proxy inverse",
 	"network.from.metrics":      "Prometheus",
+	"network.from.certificates": "L’autorité de certification",
 	"network.from.registration": "Les applications de messagerie des appareils",
 	"network.from.mailbox":      "Les serveurs Exchange",
 

@@ -32,6 +32,7 @@ var network = map[string]string{
 	"network.purpose.metrics":      "Métricas",
 	"network.purpose.database":     "Base de dados",
 	"network.purpose.sign_in":      "Início de sessão no fornecedor OpenID",
+	"network.purpose.certificates": "Certificados por ACME",
 	"network.purpose.registration": "Registo das aplicações de e-mail",
 	"network.purpose.mailbox":      "Aviso dos servidores de e-mail",
 
@@ -39,6 +40,7 @@ var network = map[string]string{
 	"network.from.console":      "Administradores e scripts",
 	"network.from.proxy":        "O seu proxy inverso",
 	"network.from.metrics":      "Prometheus",
+	"network.from.certificates": "A autoridade de certificação",
 	"network.from.registration": "As aplicações de e-mail dos dispositivos",
 	"network.from.mailbox":      "Os servidores Exchange",
 
