@@ -32,7 +32,8 @@ type Figures interface {
 type dashboardPage struct {
 	Trouble []trouble
 	Ending  []expiring
-	Setup   []setupStep // nil = the first message was delivered
+	Failing []Certificate // that do not come
+	Setup   []setupStep   // nil = the first message was delivered
 	Fleet   fleet.Figures
 	Whole   bool       // of all deliveries; who is limited to groups sees no part of their counts
 	Day     dayFigures // nothing unless Whole
@@ -108,6 +109,7 @@ func (c *console) lookFurther(ctx context.Context, a access.Actor, p *dashboardP
 	if !a.May(access.SeeSettings) {
 		return nil
 	}
+	p.Failing = c.failing()
 	if p.Ending, err = c.expiring(ctx); err != nil || !a.May(access.Configure) {
 		return err
 	}

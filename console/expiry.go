@@ -41,6 +41,17 @@ func expiryField(ctx context.Context, s channel.Server, e channel.Expiry) string
 	return form.label(ctx, e.Field)
 }
 
+// certificateTrouble says of a certificate by ACME that it does not come, and what that means.
+func certificateTrouble(ctx context.Context, one Certificate) string {
+	switch {
+	case one.Ends.IsZero():
+		return t(ctx, "expiry.certificate.none", one.Name)
+	case one.Ends.Before(viewOf(ctx).now):
+		return t(ctx, "expiry.certificate.over", one.Name, ago(ctx, one.Ends))
+	}
+	return t(ctx, "expiry.certificate.failing", one.Name, ago(ctx, one.Ends))
+}
+
 // expiring is a credential of an active server that somebody should renew.
 type expiring struct {
 	Family serverFamily

@@ -94,6 +94,36 @@ func TestWhatEndsIsSaidInTime(t *testing.T) {
 	}
 }
 
+// A certificate by ACME that does not come is told on the dashboard, once whatever it serves; others need nobody.
+func TestCertificatesThatDoNotCome(t *testing.T) {
+	ends := testTime.Add(20 * 24 * time.Hour)
+	f, _ := signedInMail(t, func(o *Options) {
+		o.Certificates = func() []Certificate {
+			failing := Certificate{Listener: "console", Name: "a.example.com", Ends: ends, Automatic: true, FailingSince: testTime.Add(-time.Hour), Reason: "rateLimited: too many"}
+			again := failing
+			again.Listener = "mailbox"
+			never, over := failing, failing
+			never.Name, never.Ends, never.Reason = "b.example.com", time.Time{}, "dns: no such name"
+			over.Name, over.Ends = "c.example.com", testTime.Add(-48*time.Hour)
+			return []Certificate{failing, again, never, over, {Listener: "console", Name: "d.example.com", Ends: ends, Automatic: true}}
+		}
+	})
+	want := []string{
+		"The TLS certificate for a.example.com could not be renewed; it expires in 20 days. rateLimited: too many",
+		"There is no TLS certificate for b.example.com: nobody can connect by this name. dns: no such name",
+		"The TLS certificate for c.example.com expired 2 days ago, and no new one comes. rateLimited: too many",
+	}
+	banners := f.get("/", http.StatusOK).find("#dashboard-top .alert-danger")
+	if len(banners) != len(want) {
+		t.Fatalf("%d banners, want %d", len(banners), len(want))
+	}
+	for i, b := range banners {
+		if got := b.words(); !strings.HasPrefix(got, want[i]) || !strings.Contains(got, "port 443 or 80") {
+			t.Errorf("the dashboard says %q, want %q", got, want[i])
+		}
+	}
+}
+
 // TestPausesAreExplained: every kind of server says why and since when it rests, how often it was tried, when it is
 // tried next, and lets itself be tried now, wherever it is shown.
 func TestPausesAreExplained(t *testing.T) {

@@ -404,6 +404,7 @@ type credential struct {
 	Name, Kind string
 	Path       string           // of the server that has it; empty = none
 	Expiries   []channel.Expiry // none = it does not end by itself
+	Served     Certificate      // of a listener; zero = it is none
 }
 
 // Certificate is one of those that a listener of this process serves.
@@ -417,6 +418,39 @@ type Certificate struct {
 	Reason       string    // why, in the authority's words
 }
 
+// Failing reports whether an authority does not give it.
+func (c Certificate) Failing() bool { return !c.FailingSince.IsZero() }
+
+// expiries is when it ends, if there is one.
+func (c Certificate) expiries() []channel.Expiry {
+	if c.Ends.IsZero() {
+		return nil
+	}
+	return []channel.Expiry{{At: c.Ends, Whose: c.Name}}
+}
+
+// failing lists the certificates that authorities do not give, each once.
+func (c *console) failing() (list []Certificate) {
+	if c.Certificates == nil {
+		return nil
+	}
+	for _, one := range c.Certificates() {
+		known := slices.ContainsFunc(list, func(other Certificate) bool { return other.Name == one.Name })
+		if one.Failing() && !known {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// pillOf is the colour of its end. One that is renewed by itself ends soon all the time, and is well.
+func (c credential) pillOf(ctx context.Context, e channel.Expiry) string {
+	if c.Served.Automatic && !c.Served.Failing() && !e.Over(viewOf(ctx).now) {
+		return "still"
+	}
+	return expiryKind(ctx, e)
+}
+
 // mailListeners are those that mail push has.
 var mailListeners = []string{"registration", "mailbox"}
 
@@ -428,14 +462,14 @@ func (c *console) credentials(ctx context.Context) (list []credential, err error
 		return nil, err
 	}
 	for _, s := range servers {
-		list = append(list, credential{s.Name, s.Kind, serverPath(family, s.ID), expiriesOf(ctx, s)})
+		list = append(list, credential{Name: s.Name, Kind: s.Kind, Path: serverPath(family, s.ID), Expiries: expiriesOf(ctx, s)})
 	}
 	if c.Certificates == nil {
 		return list, nil
 	}
 	for _, one := range c.Certificates() {
 		if slices.Contains(mailListeners, one.Listener) {
-			list = append(list, credential{Name: one.Name, Kind: one.Listener, Expiries: []channel.Expiry{{At: one.Ends, Whose: one.Name}}})
+			list = append(list, credential{Name: one.Name, Kind: one.Listener, Expiries: one.expiries(), Served: one})
 		}
 	}
 	return list, nil

@@ -202,7 +202,12 @@ func TestMailOverview(t *testing.T) {
 	ends := testTime.Add(5 * 24 * time.Hour)
 	f, mail := signedInMail(t, func(o *Options) {
 		o.Certificates = func() []Certificate {
-			return []Certificate{{"mailbox", "listener.emea.example.com", ends}, {"console", "console.example.com", ends}}
+			return []Certificate{
+				{Listener: "mailbox", Name: "listener.emea.example.com", Ends: ends}, {Listener: "console", Name: "console.example.com", Ends: ends},
+				{Listener: "registration", Name: "register.example.com", Ends: ends, Automatic: true},
+				{Listener: "mailbox", Name: "new.example.com", Automatic: true},
+				{Listener: "mailbox", Name: "old.example.com", Ends: ends, Automatic: true, FailingSince: testTime.Add(-3 * time.Hour), Reason: "dns: no such name"},
+			}
 		}
 	})
 	furnishMail(t, mail)
@@ -229,6 +234,9 @@ func TestMailOverview(t *testing.T) {
 	f.rowOf(page, "0f8a7277", "812", "340", "Alarm for 7 minutes")
 	f.rowOf(page, "77aa0012", "No alarm")
 	f.rowOf(page, "listener.emea.example.com", "TLS of the listener", "expires in 5 days")
+	f.rowOf(page, "register.example.com", "TLS of the registration service", "expires in 5 days", "Renewed by itself (ACME)")
+	f.rowOf(page, "new.example.com", "none yet", "Renewed by itself")
+	f.rowOf(page, "old.example.com", "expires in 5 days", "failing for 3 hours", "dns: no such name")
 	if strings.Contains(page.text.String(), "console.example.com") {
 		t.Error("the console's certificate is no part of mail push")
 	}

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"heliograph/store"
@@ -29,13 +30,14 @@ func certificate(c store.Certificate, now time.Time) Finding {
 	if !c.FailingSince.IsZero() {
 		failed = fmt.Sprintf("since %s: %s", c.FailingSince.Format(time.RFC3339), c.Reason)
 	}
+	none := strings.TrimSpace(c.Directory + " gives none " + failed)
 	switch {
 	case c.Ends.IsZero() && failed == "":
 		f.Verdict, f.Detail, f.Advice = Warning, "there is none yet from "+c.Directory, "Wait a minute, and look again."
 	case c.Ends.IsZero():
-		f.Verdict, f.Detail, f.Advice = Failed, c.Directory+" gives none "+failed, challengeAdvice
+		f.Verdict, f.Detail, f.Advice = Failed, none, challengeAdvice
 	case now.After(c.Ends):
-		f.Verdict, f.Detail, f.Advice = Failed, "ended on "+c.Ends.Format(time.DateOnly)+"; "+c.Directory+" gives none "+failed, challengeAdvice
+		f.Verdict, f.Detail, f.Advice = Failed, "ended on "+c.Ends.Format(time.DateOnly)+"; "+none, challengeAdvice
 	case failed != "":
 		f.Verdict, f.Detail, f.Advice = Warning, "ends on "+c.Ends.Format(time.DateOnly)+", and is not renewed "+failed, challengeAdvice
 	}

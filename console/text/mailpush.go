@@ -140,6 +140,11 @@ var mailPush = map[string]string{
 	"mailpush.credential.use":   "For",
 	"mailpush.credential.ends":  "Expiry",
 	"mailpush.endless":          "Does not expire",
+
+	"mailpush.certificate.none":      "none yet",
+	"mailpush.certificate.automatic": "Renewed by itself (ACME)",
+	"mailpush.certificate.failing":   "failing for %s",
+
 	"mailpush.use.apns":         "Apple (APNs)",
 	"mailpush.use.fcm":          "Google (FCM)",
 	"mailpush.use.webpush":      "Web Push",

@@ -57,4 +57,9 @@ var expiry = map[string]string{
 	"expiry.ends":   "expires %s",
 	"expiry.over":   "expired %s",
 	"expiry.banner": "“%s”: %s",
+
+	"expiry.certificate.none":    "There is no TLS certificate for %s: nobody can connect by this name.",
+	"expiry.certificate.over":    "The TLS certificate for %s expired %s, and no new one comes.",
+	"expiry.certificate.failing": "The TLS certificate for %s could not be renewed; it expires %s.",
+	"expiry.certificate.advice":  "The certificate authority must reach this name on port 443 or 80, and Heliograph the authority. It is tried again by itself.",
 }

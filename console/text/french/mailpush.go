@@ -140,6 +140,11 @@ var mailPush = map[string]string{
 	"mailpush.credential.use":   "Pour",
 	"mailpush.credential.ends":  "Expiration",
 	"mailpush.endless":          "N’expire pas",
+
+	"mailpush.certificate.none":      "pas encore obtenu",
+	"mailpush.certificate.automatic": "Renouvelé automatiquement (ACME)",
+	"mailpush.certificate.failing":   "en échec depuis %s",
+
 	"mailpush.use.apns":         "Apple (APNs)",
 	"mailpush.use.fcm":          "Google (FCM)",
 	"mailpush.use.webpush":      "Web Push",

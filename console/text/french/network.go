@@ -57,4 +57,9 @@ var expiry = map[string]string{
 	"expiry.ends":   "expire %s",
 	"expiry.over":   "a expiré %s",
 	"expiry.banner": "« %s » : %s",
+
+	"expiry.certificate.none":    "Il n’y a pas de certificat TLS pour %s : personne ne peut se connecter sous ce nom.",
+	"expiry.certificate.over":    "Le certificat TLS pour %s a expiré %s et aucun nouveau n’arrive.",
+	"expiry.certificate.failing": "Le certificat TLS pour %s n’a pas pu être renouvelé ; il expire %s.",
+	"expiry.certificate.advice":  "L’autorité de certification doit atteindre ce nom sur le port 443 ou 80, et Heliograph doit atteindre l’autorité. Une nouvelle tentative a lieu automatiquement.",
 }

@@ -140,6 +140,11 @@ var mailPush = map[string]string{
 	"mailpush.credential.use":   "Para",
 	"mailpush.credential.ends":  "Validade",
 	"mailpush.endless":          "Não expira",
+
+	"mailpush.certificate.none":      "ainda não obtido",
+	"mailpush.certificate.automatic": "Renovado automaticamente (ACME)",
+	"mailpush.certificate.failing":   "falha há %s",
+
 	"mailpush.use.apns":         "Apple (APNs)",
 	"mailpush.use.fcm":          "Google (FCM)",
 	"mailpush.use.webpush":      "Web Push",

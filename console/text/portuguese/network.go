@@ -57,4 +57,9 @@ var expiry = map[string]string{
 	"expiry.ends":   "expira %s",
 	"expiry.over":   "expirou %s",
 	"expiry.banner": "“%s”: %s",
+
+	"expiry.certificate.none":    "Não há certificado TLS para %s: ninguém se pode ligar por este nome.",
+	"expiry.certificate.over":    "O certificado TLS para %s expirou %s e não chega nenhum novo.",
+	"expiry.certificate.failing": "Não foi possível renovar o certificado TLS para %s; expira %s.",
+	"expiry.certificate.advice":  "A autoridade de certificação tem de alcançar este nome na porta 443 ou 80, e o Heliograph tem de alcançar a autoridade. Há uma nova tentativa automática.",
 }
