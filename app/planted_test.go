@@ -60,6 +60,7 @@ func findNothing(t *testing.T, database string) {
 	g.plantAccount()
 	g.plantSignIn()
 	g.plantMailPush()
+	g.plantCertificates()
 	g.use()
 	seen := g.everythingSeen()
 	for name, secret := range g.planted {
@@ -336,6 +337,23 @@ func (g *garden) plantSignIn() {
 		Account: account.ID, Method: access.ByProvider, IDToken: g.plant("ID token", "planted.id-token.of-the-provider"),
 	})
 	if err != nil {
+		g.Fatal(err)
+	}
+}
+
+// plantCertificates keeps what an authority's conversation keeps.
+func (g *garden) plantCertificates() {
+	ctx, name := g.Context(), "planted.example.com"
+	if err := g.app.Store().WantCertificates(ctx, DefaultDirectory, map[string][]string{name: {"mailbox"}}); err != nil {
+		g.Fatal(err)
+	}
+	for _, key := range []string{"acme_account+key", name} {
+		secret := g.plant("private key of "+key, "planted-private-key-of-"+strings.ReplaceAll(key, ".", "-"))
+		if err := g.app.Store().PutACMEValue(ctx, DefaultDirectory+" "+key, []byte("-----BEGIN EC PRIVATE KEY-----\n"+secret+"\n-----END EC PRIVATE KEY-----\n")); err != nil {
+			g.Fatal(err)
+		}
+	}
+	if err := g.app.Store().CertificateFailed(ctx, name, "dns: no such name"); err != nil {
 		g.Fatal(err)
 	}
 }
