@@ -60,10 +60,12 @@ func (a *App) wireACME() error {
 		o.Node = a.engine.ID()
 	}
 	a.acme = certificate.New(a.store, o)
-	a.onStop("the certificates", func(ctx context.Context) error {
-		a.acme.Stop(ctx)
-		return nil
-	})
+	a.onStop("the certificates", a.stopACME)
+	return nil
+}
+
+func (a *App) stopACME(ctx context.Context) error {
+	a.acme.Stop(ctx)
 	return nil
 }
 

@@ -128,6 +128,7 @@ func (a *App) start(ctx context.Context) error {
 	}
 	if a.acme != nil { // the authority asks back
 		a.acme.Start()
+		a.onStop("getting certificates", a.stopACME) // first: who waits for one in a handshake would keep the listeners from ending
 	}
 	if err := a.firstAccount(ctx); err != nil {
 		return err

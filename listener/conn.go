@@ -90,7 +90,7 @@ func (c *conn) dismiss() {
 // cutOff ends it whatever it does, without a farewell of TLS, which could block.
 func (c *conn) cutOff() { c.raw.Close() } //nolint:errcheck // it may be closed already
 
-// handshake begins TLS, where there is some.
+// handshake begins TLS, where there is some. false = nothing follows.
 func (c *conn) handshake() bool {
 	secured, ok := c.Conn.(*tls.Conn)
 	if !ok {
@@ -112,7 +112,7 @@ func (c *conn) handshake() bool {
 	_ = c.raw.SetDeadline(time.Time{})
 	state := secured.ConnectionState()
 	c.tls = &state
-	return true
+	return state.NegotiatedProtocol == "" || state.NegotiatedProtocol == "http/1.1" // another is a certificate authority's look, which ends here (RFC 8737)
 }
 
 // wait is for the first byte of a request. false = none comes.

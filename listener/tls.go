@@ -54,6 +54,8 @@ func advice(why string) string {
 		return "the mail server does not trust our certificate: use one of a public authority, or import ours on the mail server"
 	case strings.Contains(why, "first record does not look like a TLS handshake"):
 		return "somebody spoke plain HTTP to the TLS port"
+	case strings.Contains(why, "no certificate for"):
+		return "the mail server came by a name that this listener has no certificate for: give it the address with the right name; if one by ACME does not come, the log says why"
 	case strings.Contains(why, "unsupported application protocols"):
 		return "somebody wants another protocol than HTTP/1.1, which is what mail servers speak: HTTP/2 is not offered here"
 	}
