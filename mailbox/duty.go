@@ -16,7 +16,7 @@ const (
 	refreshEvery = 5 * time.Second
 	hastenEvery  = time.Second
 	figuresEvery = 10 * time.Second
-	sweepEvery   = 100 * time.Millisecond
+	sweepEvery   = 500 * time.Millisecond
 	sweepParts   = 16 // all desks are looked at once in so many sweeps
 )
 
