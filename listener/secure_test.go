@@ -82,6 +82,15 @@ func secureServer(t *testing.T, h http.Handler) (address string, trust *x509.Cer
 	return port.Addr().String(), trust, log
 }
 
+func anyPort(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 // TestTLS: the request says how it came, many come on one connection, and HTTP/2 is not agreed upon.
 func TestTLS(t *testing.T) {
 	asked := make(chan *http.Request, 10)
