@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -112,7 +113,7 @@ func (c *conn) handshake() bool {
 	_ = c.raw.SetDeadline(time.Time{})
 	state := secured.ConnectionState()
 	c.tls = &state
-	return state.NegotiatedProtocol == "" || state.NegotiatedProtocol == "http/1.1" // another is a certificate authority's look, which ends here (RFC 8737)
+	return state.NegotiatedProtocol == "" || slices.Contains(protocols, state.NegotiatedProtocol) // another is a certificate authority's look, which ends here (RFC 8737)
 }
 
 // wait is for the first byte of a request. false = none comes.

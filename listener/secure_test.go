@@ -139,6 +139,11 @@ func TestProtocols(t *testing.T) {
 		if got := conn.ConnectionState().NegotiatedProtocol; got != c.want {
 			t.Errorf("%v: %q is spoken", c.offers, got)
 		}
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		_, _ = io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
+		if heard, err := io.ReadAll(conn); err != nil || statusesIn(string(heard)) != "200" {
+			t.Errorf("%v: %q %v", c.offers, heard, err)
+		}
 		conn.Close()
 	}
 }

@@ -45,6 +45,9 @@ func NewServer(h http.Handler, l *slog.Logger) *Server {
 	}
 }
 
+// protocols are what is agreed upon with clients that ask in TLS (RFC 7301 section 6).
+var protocols = []string{"http/1.1", "http/1.0"}
+
 // Serve answers on a listener until the server is stopped, over TLS when there is a configuration for it. It closes the
 // listener. nil = it was stopped.
 func (s *Server) Serve(l net.Listener, config *tls.Config) error {
@@ -54,7 +57,7 @@ func (s *Server) Serve(l net.Listener, config *tls.Config) error {
 	}
 	if config != nil {
 		config = config.Clone()
-		config.NextProtos = []string{"http/1.1", "http/1.0"} // RFC 7301 section 6
+		config.NextProtos = protocols
 	}
 	var pause time.Duration
 	for {
