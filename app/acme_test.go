@@ -54,8 +54,8 @@ func testACME(t *testing.T, database string) {
 	h.told(a)
 	h.led(a)
 	issued, asked := h.ca.Issued(), h.ca.Asked()
-	if issued < 3 {
-		t.Errorf("%d certificates were issued", issued)
+	if issued < 3 || strings.Contains(h.ca.Said(), "There are now 2 accounts") {
+		t.Errorf("%d certificates were issued, and not by one account:\n%s", issued, h.ca.Said())
 	}
 	if database == "" {
 		if err := a.Stop(context.WithoutCancel(t.Context())); err != nil {

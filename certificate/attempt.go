@@ -92,7 +92,9 @@ func (k *Keeper) obtain(ctx context.Context, i item) (*tls.Certificate, error) {
 	if now, err := k.kept(ctx, i); err == nil { // the one who was waited for has got it
 		return now, nil
 	}
+	done := k.introduce(ctx)
 	got, err := k.converse(ctx, i)
+	done()
 	switch {
 	case err == nil:
 		k.noteSuccess(ctx, i, got)
@@ -101,6 +103,20 @@ func (k *Keeper) obtain(ctx context.Context, i item) (*tls.Certificate, error) {
 		return nil, errStopped
 	}
 	return nil, k.noteFailure(ctx, i, have, err)
+}
+
+// accountKey is how autocert calls the key of the account at the authority.
+const accountKey = "acme_account+key"
+
+// introduce lets the first conversation with an authority be over before others begin, which use its account: each would
+// make one of its own. done follows the conversation.
+func (k *Keeper) introduce(ctx context.Context) (done func()) {
+	k.introducing.Lock()
+	if _, err := k.cache.Get(ctx, accountKey); err == nil {
+		k.introducing.Unlock()
+		return func() {}
+	}
+	return k.introducing.Unlock
 }
 
 // unread says that the store did not answer; it is asked again after a moment.

@@ -87,6 +87,8 @@ type Keeper struct {
 
 	transport *http.Transport
 
+	introducing sync.Mutex // the first conversation makes the account
+
 	running sync.WaitGroup
 	stop    context.CancelFunc
 	life    context.Context // ends with Stop

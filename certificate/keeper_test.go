@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/acme"
 
 	"heliograph/internal/pebbletest"
+	"heliograph/store"
 )
 
 // The first handshake gets a certificate; a restart and another node use it, and the authority hears nothing of them.
@@ -346,4 +347,30 @@ func TestStop(t *testing.T) {
 		t.Errorf("after Stop: %v", a.err)
 	}
 	k.Stop(ctx)
+}
+
+// As long as there is no account the conversations follow each other, for the first one makes it; later they need not.
+func TestFirstConversationAlone(t *testing.T) {
+	s := newStore(t)
+	k := New(s, Options{Directory: "https://ca.example.com", NotFound: store.ErrNotFound})
+	alone := func() bool {
+		free := k.introducing.TryLock()
+		if free {
+			k.introducing.Unlock()
+		}
+		return !free
+	}
+	done := k.introduce(t.Context())
+	if !alone() {
+		t.Error("another conversation could begin beside the first")
+	}
+	done()
+	if err := k.cache.Put(t.Context(), accountKey, []byte("key")); err != nil {
+		t.Fatal(err)
+	}
+	done = k.introduce(t.Context())
+	if alone() {
+		t.Error("with an account conversations follow each other")
+	}
+	done()
 }
