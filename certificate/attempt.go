@@ -40,7 +40,10 @@ const (
 	holdEvery   = time.Second               // how often it is looked whether another node has come to an end
 )
 
-var errStopped = errors.New("the process stops")
+var (
+	errStopped = errors.New("the process stops")
+	errBusy    = errors.New("the first conversation with the authority takes too long")
+)
 
 // attempt joins the attempt that is under way, or begins one.
 func (k *Keeper) attempt(i item) *attempt {
@@ -92,21 +95,31 @@ func (k *Keeper) obtain(ctx context.Context, i item) (*tls.Certificate, error) {
 	if now, err := k.kept(ctx, i); err == nil { // the one who was waited for has got it
 		return now, nil
 	}
-	done := k.introduce(ctx)
-	got, err := k.converse(ctx, i)
-	done()
+	got, err := k.introduced(ctx, i)
 	switch {
 	case err == nil:
 		k.noteSuccess(ctx, i, got)
 		return got, nil
 	case k.life.Err() != nil:
 		return nil, errStopped
+	case errors.Is(err, errBusy):
+		return nil, err
 	}
 	return nil, k.noteFailure(ctx, i, have, err)
 }
 
 // accountKey is how autocert calls the key of the account at the authority.
 const accountKey = "acme_account+key"
+
+// introduced converses when it is its turn. The time may be up by then, which says nothing about the name.
+func (k *Keeper) introduced(ctx context.Context, i item) (*tls.Certificate, error) {
+	done := k.introduce(ctx)
+	defer done()
+	if ctx.Err() != nil {
+		return nil, errBusy
+	}
+	return k.converse(ctx, i)
+}
 
 // introduce lets the first conversation with an authority be over before others begin, which use its account: each would
 // make one of its own. done follows the conversation.

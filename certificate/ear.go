@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // ear listens to what the authority says: autocert goes on to the next kind of challenge when one fails, and forgets why.
@@ -104,10 +105,22 @@ func (e *ear) reason(err error) error {
 	e.mu.Lock()
 	text := strings.Join(e.heard, "; ")
 	e.mu.Unlock()
-	if text == "" {
+	var called *url.Error
+	switch {
+	case text == "":
 		return plainly(err)
+	case errors.As(err, &called): // it was heard, and then no more
+		text += "; " + plainly(err).Error()
 	}
-	return errors.New(strings.ToValidUTF8(text[:min(len(text), longestReason)], ""))
+	return errors.New(strings.Map(printable, strings.ToValidUTF8(text[:min(len(text), longestReason)], "")))
+}
+
+// printable lets nobody write on an administrator's terminal.
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return ' '
 }
 
 // plainly says of what was not reached which host that was.

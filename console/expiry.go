@@ -41,6 +41,11 @@ func expiryField(ctx context.Context, s channel.Server, e channel.Expiry) string
 	return form.label(ctx, e.Field)
 }
 
+// certificateUrgent reports whether a certificate that does not come is missed already, or soon.
+func certificateUrgent(ctx context.Context, one Certificate) bool {
+	return one.Ends.Sub(viewOf(ctx).now) <= urgentBefore
+}
+
 // certificateTrouble says of a certificate by ACME that it does not come, and what that means.
 func certificateTrouble(ctx context.Context, one Certificate) string {
 	switch {

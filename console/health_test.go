@@ -113,8 +113,8 @@ func TestCertificatesThatDoNotCome(t *testing.T) {
 		"There is no TLS certificate for b.example.com: nobody can connect by this name. dns: no such name",
 		"The TLS certificate for c.example.com expired 2 days ago, and no new one comes. rateLimited: too many",
 	}
-	banners := f.get("/", http.StatusOK).find("#dashboard-top .alert-danger")
-	if len(banners) != len(want) {
+	banners := f.get("/", http.StatusOK).find("#dashboard-top .alert")
+	if len(banners) != len(want) || !strings.Contains(banners[0].attr["class"], "warning") || !strings.Contains(banners[1].attr["class"], "danger") {
 		t.Fatalf("%d banners, want %d", len(banners), len(want))
 	}
 	for i, b := range banners {
