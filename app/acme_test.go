@@ -154,7 +154,7 @@ func (h *acmeHouse) told(a *App) {
 			h.Errorf("of %s the console knows %+v", what, c)
 		}
 	}
-	if list := a.credentials(); len(list) != 0 {
+	if list := a.ending(); len(list) != 0 {
 		h.Errorf("administrators are told of %v", list)
 	}
 	own := a.own(h.Context())
@@ -176,7 +176,7 @@ func (h *acmeHouse) told(a *App) {
 	if err := a.Store().CertificateFailed(h.Context(), "listener.example.com", "rateLimited: too many"); err != nil {
 		h.Fatal(err)
 	}
-	if list := a.credentials(); len(list) != 0 {
+	if list := a.ending(); len(list) != 0 {
 		h.Errorf("the first failure is told at once: %v", list)
 	}
 	if list := a.acmeCredentials(time.Now().Add(renewalBears + time.Minute)); len(list) != 1 || list[0].ID != "acme/listener.example.com" || !strings.Contains(list[0].Name, "rateLimited: too many") {

@@ -42,5 +42,10 @@ func (a *App) credentials() (list []intake.Credential) {
 			})
 		}
 	}
-	return append(list, a.acmeCredentials(time.Now())...)
+	return list
+}
+
+// ending is what administrators are told of when it ends: the certificates of listeners, in files and by ACME.
+func (a *App) ending() []intake.Credential {
+	return append(a.credentials(), a.acmeCredentials(time.Now())...)
 }

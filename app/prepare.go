@@ -97,7 +97,7 @@ func (a *App) wire() error {
 	})
 	a.door = intake.New(a.store, intake.Options{
 		Logger: a.log.With("part", "intake"), Providers: all.Providers, Own: a.own, NotFound: store.ErrNotFound,
-		Credentials: a.credentials,
+		Credentials: a.ending,
 		Mail:        a.mailOptions(),
 	})
 	return nil
