@@ -30,7 +30,7 @@ const (
 	burstEvents  = 30_000
 	steadyRate   = 1000.
 	steadyEvents = 10_000
-	beatEvents   = 6_000
+	beatEvents   = 20_000
 	beatEvery    = 30 * time.Minute
 	idleTime     = 10 * time.Second
 	warmEvents   = 2_000
@@ -43,7 +43,7 @@ func wakeCases(n int) []wakeCase {
 	return []wakeCase{
 		{name: "burst", events: burstEvents},
 		{name: "steady", events: steadyEvents, rate: steadyRate},
-		{name: "heartbeat", events: int(min(max(beats*10, 100), beatEvents)), rate: max(beats, 20), beat: true},
+		{name: "heartbeat", events: int(min(max(beats*30, 100), beatEvents)), rate: max(beats, 20), beat: true},
 		{name: "idle"},
 	}
 }

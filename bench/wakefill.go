@@ -24,7 +24,7 @@ import (
 	"heliograph/store"
 )
 
-// fillMail registers devices, each with a subscription.
+// fillMail registers devices, each with a subscription that has told of mails: a row that did not would grow by its first.
 func fillMail(ctx context.Context, s *store.Store, n int) error {
 	secret := sha256.Sum256([]byte("secret"))
 	for first := 0; first < n; first += fillPage {
@@ -36,8 +36,10 @@ func fillMail(ctx context.Context, s *store.Store, n int) error {
 					Environment: fleet.Production, Wake: mailbox.WakeBadge, AppKey: "bench", Token: token(i),
 				},
 				CapabilityHash: capability(i).Hash(), SecretHash: secret[:],
-				SubscriptionID: subscription(i), Server: mailServer(i), Frequency: beatEvery,
+				SubscriptionID: subscription(i), Server: mailServer(i), Frequency: beatEvery, Watermarks: [2]string{"last", "before"},
 			}
+			unread := 1
+			v.Badge.Count = &unread
 			list = append(list, v)
 		}
 		if err := s.AddRegistrations(ctx, list); err != nil {
