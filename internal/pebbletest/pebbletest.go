@@ -16,6 +16,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -51,20 +52,27 @@ type CA struct {
 	dns        string
 	said       *lines
 	process    *child.Process
-	answered   bool // since it began
+
+	mu    sync.Mutex
+	looks int // of ours, since it began
 }
 
 const startTime = time.Minute // CI machines are slow
 
-// FreePort is a port of this machine that nobody listens on now.
+// FreePort is a port of this machine that nobody listens on now. It is none of those that systems give away by themselves,
+// which could be taken for a connection before somebody listens.
 func FreePort(tb testing.TB) int {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	const first, ports, tries = 20000, 12000, 100
+	for range tries {
+		port := first + rand.IntN(ports)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of a listener on tcp
+	tb.Fatalf("no port between %d and %d is free", first, first+ports)
+	return 0
 }
 
 // Start runs an authority.
@@ -153,6 +161,8 @@ func (ca *CA) Begin() {
 	if err != nil {
 		ca.tb.Fatal(err)
 	}
+	ca.said.forget()
+	ca.looks = 0
 	cmd := exec.Command(program, "-config", ca.config, "-dnsserver", ca.dns)
 	cmd.Env = append(os.Environ(), "PEBBLE_VA_NOSLEEP=1", "PEBBLE_AUTHZREUSE=0")
 	cmd.Stdout, cmd.Stderr = ca.said, ca.said
@@ -172,20 +182,37 @@ func (ca *CA) Begin() {
 			ca.tb.Fatalf("Pebble does not answer:\n%s", ca.said)
 		}
 	}
-	ca.said.forget()
 }
 
-// up reports whether it answers. It is asked once, and has to have said so in its log, which comes by a pipe: what it hears
-// later is counted.
+// up reports whether it answers.
 func (ca *CA) up() bool {
-	if _, err := ca.get("/roots/0"); err != nil {
-		return false
+	_, err := ca.get("/roots/0")
+	return err == nil && ca.look() == nil
+}
+
+// look asks for a nonce as no client does, which use HEAD.
+func (ca *CA) look() error {
+	_, err := ca.call(http.MethodGet, strings.TrimSuffix(ca.Directory, "dir")+"nonce-plz")
+	if err == nil {
+		ca.looks++
 	}
-	if !ca.answered {
-		_, err := ca.fetch(ca.Directory)
-		ca.answered = err == nil
+	return err
+}
+
+// settle waits until its log, which comes by a pipe, has told of everything so far.
+func (ca *CA) settle() {
+	ca.tb.Helper()
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	if ca.process == nil || ca.look() != nil {
+		return
 	}
-	return ca.answered && ca.Asked() > 0
+	for end := time.Now().Add(startTime); ca.said.count(looked) < ca.looks; {
+		if time.Now().After(end) {
+			ca.tb.Fatalf("Pebble's log lags behind:\n%s", ca.said)
+		}
+		<-time.After(time.Millisecond)
+	}
 }
 
 // Stop ends it; nobody answers there any more.
@@ -197,7 +224,7 @@ func (ca *CA) Stop() {
 		ca.tb.Error(err)
 	}
 	_ = ca.process.Err() // killed
-	ca.process, ca.answered = nil, false
+	ca.process = nil
 }
 
 // Roots trusts the certificates that it gives now.
@@ -218,9 +245,9 @@ func (ca *CA) RootPEM() []byte {
 	return text
 }
 
-func (ca *CA) get(path string) ([]byte, error) { return ca.fetch(ca.management + path) }
+func (ca *CA) get(path string) ([]byte, error) { return ca.call(http.MethodGet, ca.management+path) }
 
-func (ca *CA) fetch(address string) ([]byte, error) {
+func (ca *CA) call(method, address string) ([]byte, error) {
 	own, err := os.ReadFile(ca.CAFile)
 	if err != nil {
 		return nil, err
@@ -230,27 +257,41 @@ func (ca *CA) fetch(address string) ([]byte, error) {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
-	answer, err := client.Get(address)
+	r, err := http.NewRequest(method, address, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := client.Do(r)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
+	if answer.StatusCode >= http.StatusMultipleChoices {
 		return nil, fmt.Errorf("%s answers %s", address, answer.Status)
 	}
 	return io.ReadAll(answer.Body)
 }
 
 var (
-	asked  = regexp.MustCompile(`(?:GET|HEAD|POST) \S+ -> calling handler`)
+	looked = regexp.MustCompile(`GET /nonce-plz -> calling handler`)
+	asked  = regexp.MustCompile(`(?:GET|HEAD|POST) /(?:dir|sign-me-up|order-plz) -> calling handler`)
 	issued = regexp.MustCompile(`Issued certificate serial`)
 )
 
-// Asked is how many requests it heard since it began.
-func (ca *CA) Asked() int { return ca.said.count(asked) }
+// Asked is how often it was called for its directory, for an account or for an order, since it began: with these every
+// conversation begins. What follows an order, such as giving back what was not needed, may come after its end.
+func (ca *CA) Asked() int {
+	ca.tb.Helper()
+	ca.settle()
+	return ca.said.count(asked)
+}
 
 // Issued is how many certificates it gave since it began.
-func (ca *CA) Issued() int { return ca.said.count(issued) }
+func (ca *CA) Issued() int {
+	ca.tb.Helper()
+	ca.settle()
+	return ca.said.count(issued)
+}
 
 // Said is its log.
 func (ca *CA) Said() string { return ca.said.String() }

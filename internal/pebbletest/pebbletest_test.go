@@ -1,6 +1,9 @@
 package pebbletest
 
-import "testing"
+import (
+	"net/http"
+	"testing"
+)
 
 // The authority answers, and after it was stopped does not, and then does again with other keys.
 func TestAuthorityComesAndGoes(t *testing.T) {
@@ -10,14 +13,14 @@ func TestAuthorityComesAndGoes(t *testing.T) {
 		t.Errorf("it was asked %d times and gave %d certificates before anybody came", ca.Asked(), ca.Issued())
 	}
 	ca.Stop()
-	if _, err := ca.fetch(ca.Directory); err == nil {
+	if _, err := ca.call(http.MethodGet, ca.Directory); err == nil {
 		t.Error("it still answers")
 	}
 	ca.Begin()
 	if string(ca.RootPEM()) == before {
 		t.Error("it came back with the keys of before")
 	}
-	if _, err := ca.fetch(ca.Directory); err != nil {
-		t.Error(err)
+	if _, err := ca.call(http.MethodGet, ca.Directory); err != nil || ca.Asked() != 1 {
+		t.Errorf("it was asked %d times, and not once: %v", ca.Asked(), err)
 	}
 }
