@@ -48,6 +48,7 @@ type conn struct {
 }
 
 func newConn(s *Server, raw net.Conn, config *tls.Config) *conn {
+	raw = quick(raw)
 	c := &conn{Conn: raw, raw: raw, server: s}
 	if config != nil {
 		c.Conn = tls.Server(raw, config)
