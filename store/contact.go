@@ -19,10 +19,8 @@ func (s *Store) SaveContacts(ctx context.Context, list []mailbox.Contact) (found
 		b := contactBatch{store: s, tx: tx, now: s.now(), found: &found}
 		return b.save(ctx, list)
 	})
-	if e, ok := s.engine.(*sqliteEngine); ok && err == nil {
-		if r := e.roster.Load(); r != nil {
-			r.heard(list)
-		}
+	if r := s.roster(); r != nil && err == nil {
+		r.heard(list)
 	}
 	return found, err
 }

@@ -58,15 +58,15 @@ type roster struct {
 
 // rosterRow is what a registration's row says. It has no pointers.
 type rosterRow struct {
-	key                                   int64
-	tokenAt, eventAt, badgeAt, parkedAt   int64 // as the database keeps times
-	token                                 span
-	badge                                 int32 // -1 = none
-	app, appKey, environment              uint16
-	platform, wake, state, parked         uint8
-	displaced, parkedBadge, hasSubscriber bool
-	id, subscription                      [16]byte
-	hash                                  [32]byte
+	key                                     int64
+	tokenAt, eventAt, badgeAt, parkedAt     int64 // as the database keeps times
+	token                                   span
+	badge                                   int32 // -1 = none
+	app, appKey, environment                uint16
+	platform, wake, state, parked           uint8
+	displaced, parkedBadge, hasSubscription bool
+	id, subscription                        [16]byte
+	hash                                    [32]byte
 }
 
 // Limits of a roster.
@@ -168,13 +168,17 @@ func (r *roster) readAll(ctx context.Context, e *sqliteEngine, grown func(int64)
 
 const rosterQuery = `SELECT ` + targetColumns + ` FROM ` + targetTables + ` WHERE r.key > $1 ORDER BY r.key LIMIT $2`
 
+// roster is what is remembered; nil = nothing.
+func (s *Store) roster() *roster {
+	if e, ok := s.engine.(*sqliteEngine); ok {
+		return e.roster.Load()
+	}
+	return nil
+}
+
 // RemembersTargets reports whether RememberTargets has read everything.
 func (s *Store) RemembersTargets() bool {
-	e, ok := s.engine.(*sqliteEngine)
-	if !ok {
-		return false
-	}
-	r := e.roster.Load()
+	r := s.roster()
 	if r == nil {
 		return false
 	}
@@ -186,11 +190,7 @@ func (s *Store) RemembersTargets() bool {
 // Target is what is known of a registration without asking the database, with its token if that is wanted. ok is false when
 // the database must be asked: with PostgreSQL, always.
 func (s *Store) Target(hash [32]byte, token bool) (t mailbox.Target, ok bool) {
-	e, ok := s.engine.(*sqliteEngine)
-	if !ok {
-		return t, false
-	}
-	r := e.roster.Load()
+	r := s.roster()
 	if r == nil {
 		return t, false
 	}
@@ -282,11 +282,11 @@ func (r *roster) put(t *targetRow) {
 }
 
 func (r *roster) setBadge(row *rosterRow, b mailbox.Badge) {
-	row.badgeAt, row.badge, row.hasSubscriber = ms(b.At), -1, len(b.Subscription) == len(row.subscription)
+	row.badgeAt, row.badge, row.hasSubscription = ms(b.At), -1, len(b.Subscription) == len(row.subscription)
 	if b.Count != nil {
 		row.badge = int32(min(*b.Count, math.MaxInt32)) //nolint:gosec // it is not negative
 	}
-	if row.hasSubscriber {
+	if row.hasSubscription {
 		row.subscription = [16]byte(b.Subscription)
 	}
 }
@@ -370,7 +370,7 @@ func (row *rosterRow) told() (b mailbox.Badge) {
 		count := int(row.badge)
 		b.Count = &count
 	}
-	if row.hasSubscriber {
+	if row.hasSubscription {
 		b.Subscription = bytes.Clone(row.subscription[:])
 	}
 	return b
@@ -403,7 +403,7 @@ func (r *roster) heard(list []mailbox.Contact) {
 // takes is takesBadge.
 func (row *rosterRow) takes(c *mailbox.Contact) bool {
 	switch {
-	case row.badge < 0 || !row.hasSubscriber:
+	case row.badge < 0 || !row.hasSubscription:
 		return true
 	case bytes.Equal(row.subscription[:], c.Badge.Subscription):
 		return row.badgeAt <= ms(c.Badge.At)

@@ -116,9 +116,10 @@ type targetRow struct {
 	sealed []byte
 }
 
-// scanTarget reads targetColumns, and what into names behind them.
+// scanTarget reads targetColumns.
 func scanTarget(r Row) (targetRow, error) { return scanTargetWith(r) }
 
+// scanTargetWith reads targetColumns, and what into names behind them.
 func scanTargetWith(r Row, into ...any) (t targetRow, err error) {
 	var (
 		id, hash                              []byte
